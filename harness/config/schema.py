@@ -6,176 +6,216 @@ The docstring under each field is its documentation; docs/config.md is made from
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from harness.config.frozen import FrozenDict, freeze, freeze_json
 
 Protocol = Literal["openai-chat", "openai-responses", "anthropic-messages", "gemini"]
 PROTOCOLS: tuple[str, ...] = ("openai-chat", "openai-responses", "anthropic-messages", "gemini")
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
-Names = Annotated[tuple[Name, ...], Field(strict=False)]
+Names = Annotated[tuple[Name, ...], Field(strict=False, min_length=1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
+T = TypeVar("T")
+Table = Annotated[Mapping[Name, T], AfterValidator(freeze)]
+"""Named sections, `[endpoints.NAME]`."""
+Settings = Annotated[Mapping[str, Any], AfterValidator(freeze_json)]
+"""Free keys with JSON values."""
 
-class _Section(BaseModel):
+
+class Section(BaseModel):
+    """What all sections share: frozen, strict about types, no unknown keys."""
+
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True)
 
 
-class Limits(_Section):
+class Limits(Section):
     """How hard an endpoint may be asked, and how long a call may take."""
 
-    concurrency: int = Field(4, ge=1, le=1000)
+    concurrency: int = Field(default=4, ge=1, le=1000)
     """Calls in flight at once."""
     requests_per_minute: Positive | None = None
+    """Requests started per minute, retries included."""
     tokens_per_minute: Positive | None = None
     """Input and output tokens together."""
-    timeout_s: Positive = 120.0
+    timeout_s: float = Field(default=120.0, gt=0, le=86_400, allow_inf_nan=False)
     """Deadline of one attempt, from sending to the last byte."""
-    attempts: int = Field(4, ge=1, le=20)
+    attempts: int = Field(default=4, ge=1, le=20)
     """Tries per call, the first included."""
-    backoff_s: NotNegative = 1.0
+    backoff_s: float = Field(default=1.0, ge=0, le=86_400, allow_inf_nan=False)
     """First wait before a retry; doubled each time, jittered."""
-    backoff_max_s: NotNegative = 60.0
-    reply_bytes: int = Field(8_000_000, ge=1_000, le=100_000_000)
+    backoff_max_s: float = Field(default=60.0, ge=0, le=86_400, allow_inf_nan=False)
+    """Longest wait before a retry."""
+    reply_bytes: int = Field(default=8_000_000, ge=1_000, le=100_000_000)
     """Longest reply kept; a longer one is cut there and recorded as too_large."""
 
 
-class Prices(_Section):
-    """US dollars per million tokens."""
+class Prices(Section):
+    """US dollars per million tokens. A budget in dollars needs both for every endpoint; 0 means free."""
 
     input_usd_per_mtok: NotNegative = 0.0
+    """Price of what is sent."""
     output_usd_per_mtok: NotNegative = 0.0
+    """Price of what comes back, hidden reasoning included."""
 
 
-class Launch(_Section):
+class Launch(Section):
     """A local model server that harness starts before a run and stops after it."""
 
     model: Name = "smollm2-135m-instruct"
     """Name of a model known to `harness local`."""
-    weights: str | None = None
+    weights: str | None = Field(default=None, min_length=1)
     """A GGUF file to serve instead of the known model's own."""
-    lora: str | None = None
+    lora: str | None = Field(default=None, min_length=1)
     """A LoRA adapter (GGUF) to load."""
-    lora_scale: float = Field(0.0, allow_inf_nan=False)
-    """0 leaves the base model as it is."""
-    threads: int = Field(1, ge=1, le=256)
-    slots: int = Field(4, ge=1, le=64)
-    context: int = Field(8192, ge=256)
+    lora_scale: float = Field(default=0.0, allow_inf_nan=False)
+    """How strongly the adapter works; 0 leaves the base model as it is."""
+    threads: int = Field(default=1, ge=1, le=256)
+    """Processor threads."""
+    slots: int = Field(default=4, ge=1, le=64)
+    """Requests answered at once."""
+    context: int = Field(default=8192, ge=256, le=10_000_000)
     """Tokens of context, split over the slots."""
 
 
-class Endpoint(_Section):
+class Endpoint(Section):
     """One model at one address, asked in one protocol from one vantage."""
 
-    protocol: Protocol
-    url: str | None = None
+    protocol: Protocol = Field(examples=["openai-chat"])
+    """How it is spoken to; most servers speak `openai-chat`."""
+    url: str | None = Field(
+        default=None, min_length=1, max_length=2000, examples=["https://api.openai.com/v1"]
+    )
     """Base URL, such as https://api.openai.com/v1; left out with `launch`, which finds its own."""
-    model: str = Field(min_length=1, max_length=200)
+    model: str = Field(min_length=1, max_length=200, examples=["gpt-6-luna"])
+    """The model's name, exactly as the provider writes it."""
     key_env: str | None = None
-    """Environment variable that holds the key."""
-    key_file: str | None = None
-    """File that holds the key and nothing else."""
+    """Environment variable that holds the key; left out, the usual one, at the provider's address only."""
+    key_file: str | None = Field(default=None, min_length=1)
+    """File that holds the key and nothing else, relative to the config file; instead of `key_env`."""
     stream: bool = False
-    parameters: Mapping[str, JsonValue] = Field(default_factory=dict)
+    """Ask for the reply as a stream, which also measures the time to the first token."""
+    parameters: Settings = Field(default_factory=FrozenDict)
     """Sampling settings: temperature, top_p, seed, max_tokens, logprobs, ... A probe's own win over these."""
-    headers: Mapping[str, str] = Field(default_factory=dict)
-    """Extra request headers."""
-    body: Mapping[str, JsonValue] = Field(default_factory=dict)
+    headers: Annotated[Mapping[str, str], AfterValidator(freeze)] = Field(default_factory=FrozenDict)
+    """Extra request headers; never a key."""
+    body: Settings = Field(default_factory=FrozenDict)
     """Extra fields of the request body, passed through as they are."""
-    proxy: str | None = None
+    proxy: str | None = Field(default=None, min_length=1, max_length=2000)
     """Proxy URL for this endpoint alone: another place to ask from."""
+    proxy_env: str | None = None
+    """Environment variable that holds the proxy URL, for one with a password in it."""
     vantage: Name = "default"
+    """Which `[vantages.NAME]` it is asked from."""
     limits: Limits = Limits()
+    """How hard it may be asked."""
     prices: Prices = Prices()
+    """What it costs."""
     launch: Launch | None = None
+    """Makes it a local server that harness starts and stops."""
     reference: bool = False
     """Believed unaffected; asked in the same runs to see common-mode changes."""
 
 
-class SuiteUse(_Section):
+class SuiteUse(Section):
     """Which suite is asked, of whom, and how often per probe."""
 
-    path: str | None = None
-    """Folder of the suite; left out, `probes/<name>` beside the config file, else the one shipped with harness."""
-    samples: int = Field(1, ge=1, le=1000)
+    path: str | None = Field(default=None, min_length=1)
+    """Folder of the suite; left out, `probes/NAME` beside the config file, else the one harness ships."""
+    samples: int = Field(default=1, ge=1, le=1000)
     """Times each probe is asked in one run."""
     endpoints: Names | None = None
     """Endpoints to ask; left out, all of them."""
 
 
-class Schedule(_Section):
+class Schedule(Section):
     """When `harness watch` runs what."""
 
-    cron: str
+    cron: str = Field(examples=["17 6 * * *"])
     """Five fields: minute hour day-of-month month day-of-week, in UTC."""
     suites: Names | None = None
-    """Left out: all of them."""
+    """Suites to run; left out, all of them."""
     endpoints: Names | None = None
-    """Left out: all of them."""
+    """Endpoints to ask; left out, all of them."""
 
 
-class Budgets(_Section):
-    """What may be spent before calls are withheld; a withheld call is recorded as missing, never as a result."""
+class Budgets(Section):
+    """What may be spent before calls are withheld; a withheld call counts as missing, never as a result."""
 
     usd_per_run: NotNegative | None = None
+    """US dollars one run may cost."""
     usd_per_day: NotNegative | None = None
-    """UTC day."""
+    """US dollars per UTC day."""
     usd_per_month: NotNegative | None = None
-    """UTC calendar month."""
-    calls_per_run: int | None = Field(None, ge=0)
-    calls_per_day: int | None = Field(None, ge=0)
+    """US dollars per UTC calendar month."""
+    calls_per_run: int | None = Field(default=None, ge=0)
+    """Requests one run may send."""
+    calls_per_day: int | None = Field(default=None, ge=0)
+    """Requests per UTC day."""
 
 
-class Storage(_Section):
+class Storage(Section):
     """Where evidence and results are kept, relative to the config file."""
 
-    database: str = "results/harness.db"
-    results: str = "results"
+    database: str = Field(default="results/harness.db", min_length=1)
+    """The SQLite database."""
+    results: str = Field(default="results", min_length=1)
     """Folder for plots and reports."""
 
 
-class RunSettings(_Section):
+class RunSettings(Section):
     """How a run is planned."""
 
-    seed: int = Field(1, ge=0, lt=2**63)
+    seed: int = Field(default=1, ge=0, lt=2**63)
     """Base of every seed: order of calls, sampling seeds, fresh probes."""
 
 
-class Vantage(_Section):
+class Vantage(Section):
     """Where and as whom an endpoint is asked."""
 
-    host: str = ""
-    region: str = ""
+    host: str = Field(default="", max_length=200)
+    """The machine that asks."""
+    region: str = Field(default="", max_length=200)
     """Network region, such as `eu-west` or a country code."""
-    account: str = ""
+    account: str = Field(default="", max_length=200)
     """Account tier, such as `free`, `paid` or `research`."""
 
 
-class Alerts(_Section):
+AlertKind = Literal["incomplete", "denied", "budget"]
+
+
+class Alerts(Section):
     """Whom to tell, and about what."""
 
     urls_env: str | None = None
-    """Environment variable with notification URLs (Apprise syntax), separated by spaces."""
-    on: Annotated[tuple[Literal["incomplete", "denied", "budget"], ...], Field(strict=False)] = ("incomplete", "denied", "budget")
+    """Environment variable with notification URLs (Apprise syntax), space-separated; left out, no alerts."""
+    on: Annotated[tuple[AlertKind, ...], Field(strict=False)] = ("incomplete", "denied", "budget")
     """`incomplete`: coverage of a run below `coverage_below`; `denied`: an endpoint refuses access;
     `budget`: a run stopped because a budget was used up."""
-    coverage_below: float = Field(0.9, ge=0, le=1)
+    coverage_below: float = Field(default=0.9, ge=0, le=1, allow_inf_nan=False)
+    """Share of planned calls that must have been measured."""
 
 
-class Config(_Section):
+class Config(Section):
     """All of config.toml."""
 
-    endpoints: Mapping[Name, Endpoint] = Field(min_length=1)
+    endpoints: Table[Endpoint] = Field(min_length=1)
     """`[endpoints.NAME]`: what is asked."""
-    suites: Mapping[Name, SuiteUse] = Field(min_length=1)
+    suites: Table[SuiteUse] = Field(min_length=1)
     """`[suites.NAME]`: what it is asked."""
-    schedules: Mapping[Name, Schedule] = Field(default_factory=dict)
+    schedules: Table[Schedule] = Field(default_factory=FrozenDict)
     """`[schedules.NAME]`: when."""
-    vantages: Mapping[Name, Vantage] = Field(default_factory=dict)
+    vantages: Table[Vantage] = Field(default_factory=FrozenDict)
     """`[vantages.NAME]`: from where."""
     run: RunSettings = RunSettings()
+    """`[run]`: how a run is planned."""
     budgets: Budgets = Budgets()
+    """`[budgets]`: what may be spent."""
     storage: Storage = Storage()
+    """`[storage]`: where evidence and results go."""
     alerts: Alerts = Alerts()
+    """`[alerts]`: whom to tell."""
