@@ -162,8 +162,11 @@ def _endpoint(name: str, endpoint: Tables) -> Iterator[Mistake]:
     if proxy:
         for text, fix in urls.proxy_problems(proxy):
             yield Mistake((*where, "proxy"), f"{text}, got {shown(proxy)}", fix)
-    if "model" in endpoint and (model := _text(endpoint, "model")) and model.strip() != model:
-        yield Mistake((*where, "model"), f"has a space at its end, got {shown(model)}", "remove it")
+    model = _text(endpoint, "model")
+    if model and (model.strip() != model or not model.isprintable()):
+        yield Mistake(
+            (*where, "model"), f"has a space or control character around it, got {shown(model)}", "remove it"
+        )
     yield from parameter_mistakes((*where, "parameters"), _table(endpoint, "parameters"), protocol)
     yield from body_mistakes((*where, "body"), _table(endpoint, "body"))
     yield from header_mistakes((*where, "headers"), _table(endpoint, "headers"))
@@ -270,6 +273,8 @@ def _storage(storage: Tables, folder: Path) -> Iterator[Mistake]:
 
 
 def _path_problem(value: str, folder: Path, is_file: bool) -> tuple[str, str] | None:
+    if not value.isprintable():
+        return "has a control character in it", "remove it"
     if "://" in value:
         return "is a URL", "write a path; the database is an SQLite file"
     if value.startswith("~"):

@@ -79,4 +79,6 @@ def default_text(field: FieldInfo) -> str | None:
     default = field.get_default(call_default_factory=True, validated_data={})
     if field.is_required() or default is None or isinstance(default, Section | Mapping):
         return None
+    if isinstance(default, float) and default.is_integer():
+        default = int(default)
     return json.dumps(list(default) if isinstance(default, tuple) else default)

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from harness.config.checks import CronMistake, cross_checks
 from harness.config.explain import mistakes_in
 from harness.config.schema import Config
-from harness.config.shown import Mistake, file_text, plain
+from harness.config.shown import Mistake, file_text
 from harness.config.toml import parse, read_text
 from harness.errors import ConfigError
 from harness.records import canonical_json, sha256
@@ -40,10 +40,11 @@ def load_config(
             config = Config.model_validate(parsed.data)
         except ValidationError as error:
             further.extend(mistakes_in(error))
-            if not (further or found):
-                further.append(Mistake((), f"cannot be used: {plain(str(error), 200)}", "correct it"))
         further.extend(cross_checks(parsed.data, path.parent, environ or {}, cron_mistake))
         found.extend(sorted(further, key=lambda mistake: _place(parsed.data, mistake)))
+        if config is None and not found:
+            # Every error has its words in explain.py or checks.py; this is for one forgotten there.
+            found.append(Mistake((), "does not fit docs/config.md", "compare it with a fresh `harness init`"))
     if found or config is None:
         file = file_text(path)
         raise ConfigError(list(dict.fromkeys(mistake.line(file) for mistake in found)))

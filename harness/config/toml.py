@@ -107,7 +107,7 @@ def parse(text: str) -> Parsed:
         number = int(found[1]) if found else 0
         repaired = None
         if last < number <= len(lines) and len(mistakes) < _MOST_REPAIRS and len(text) < _REPAIR_BYTES:
-            repaired = _repair(lines, number - 1, message)
+            repaired = _repair(lines, number, message)
         if repaired is None:
             mistakes.append(_syntax(lines, number, message))
             return Parsed({}, tuple(mistakes), whole=False)
@@ -150,63 +150,67 @@ def _parts(key: str) -> tuple[str, ...]:
     return tuple(parts)
 
 
-def _table_at(lines: list[str], index: int) -> tuple[str, ...]:
-    """Return the table a line belongs to."""
-    for line in reversed(lines[:index]):
+def _table_at(before: list[str]) -> tuple[str, ...]:
+    """Return the table that the line after these belongs to."""
+    for line in reversed(before):
         header = _HEADER.match(line)
         if header:
             return _parts(header["key"])
     return ()
 
 
-def _repair(lines: list[str], index: int, message: str) -> tuple[Mistake, str] | None:
+def _at(number: int, text: str, fix: str) -> Mistake:
+    return Mistake((), f"line {number}: {text}", fix)
+
+
+def _repair(lines: list[str], number: int, message: str) -> tuple[Mistake, str] | None:
     """Return the mistake on a line and what to read in its place; None when reading ends there."""
-    line = lines[index]
+    before, line = lines[: number - 1], lines[number - 1]
     try:
-        tomllib.loads("\n".join(lines[:index]) + "\n")
+        tomllib.loads("\n".join(before) + "\n")
+        header, statement = _HEADER.match(line), _STATEMENT.match(line)
+        if header:
+            return _repair_header(_parts(header["key"]), line, number, message)
+        if statement and not line.rstrip().endswith((",", "{", "[", '"""', "'''")):
+            return _repair_statement(_table_at(before), statement, number, message)
     except ValueError:
-        # The statement began further up: where it ends is anybody's guess.
+        # The statement began further up and ends nobody knows where, or its key cannot be read either.
         return None
-    header = _HEADER.match(line)
-    if header:
-        return _repair_header(header["key"], line, index + 1, message)
-    statement = _STATEMENT.match(line)
-    if statement is None or line.rstrip().endswith((",", "{", "[", '"""', "'''")):
+    if statement or "=" in line or line.lstrip().startswith("["):
         return None
-    key, value = statement["key"], statement["value"]
-    where = _table_at(lines, index) + _parts(key)
-    if _twice(message):
-        return Mistake(
-            (), f"line {index + 1}: {dotted(where)} is set a second time", "keep one of the two"
-        ), ""
-    kept = f'{key} = "{UNREADABLE}"'
-    if statement["sign"] == ":":
-        return Mistake(
-            (), f"line {index + 1}: {dotted(where)} is followed by a colon", f"write {key} = ..."
-        ), kept
-    return Mistake(
-        (), f"line {index + 1}: {dotted(where)} {_unreadable(where, value)}", _value_fix(key, value, message)
-    ), kept
+    got = "" if any(map(secret_name, line.split())) else f", got {plain(line.strip())}"
+    text = f"is neither a table nor a key with a value{got}"
+    return _at(number, text, "write key = value, [table], or # and a comment"), ""
 
 
-def _repair_header(key: str, line: str, number: int, message: str) -> tuple[Mistake, str] | None:
-    parts = _parts(key)
+def _repair_header(
+    parts: tuple[str, ...], line: str, number: int, message: str
+) -> tuple[Mistake, str] | None:
+    name = dotted(parts)
     if _twice(message):
-        *above, name = (_quoted(part) for part in (*parts[:-1], parts[-1] + SECOND))
-        renamed = ".".join([*above, name])
-        return (
-            Mistake(
-                (),
-                f"line {number}: [{dotted(parts)}] is declared a second time",
-                "rename or merge one of the two",
-            ),
-            f"[{renamed}]",
-        )
+        renamed = ".".join(map(_quoted, (*parts[:-1], parts[-1] + SECOND)))
+        return _at(
+            number, f"[{name}] is declared a second time", "merge the two, or rename one"
+        ), f"[{renamed}]"
     if "]" not in line:
-        return Mistake(
-            (), f"line {number}: [{dotted(parts)} has no closing bracket", f"write [{dotted(parts)}]"
-        ), f"[{key}]"
+        return _at(number, f"[{name} has no closing bracket", f"write [{name}]"), f"{line.split('#')[0]}]"
     return None
+
+
+def _repair_statement(
+    table: tuple[str, ...], statement: re.Match[str], number: int, message: str
+) -> tuple[Mistake, str]:
+    parts = _parts(statement["key"])
+    name, key = dotted(table + parts), dotted(parts)
+    if _twice(message):
+        return _at(number, f"{name} is set a second time", "keep one of the two"), ""
+    kept = f'{statement["key"]} = "{UNREADABLE}"'
+    if statement["sign"] == ":":
+        return _at(number, f"{name} is followed by a colon", f"write {key} = ..."), kept
+    if message.startswith("Duplicate inline table key"):
+        return _at(number, f"{name} has one key twice", "keep one of the two"), kept
+    text, fix = _unreadable(parts, statement["value"]), _value_fix(key, statement["value"], message)
+    return _at(number, f"{name} {text}", fix), kept
 
 
 def _quoted(part: str) -> str:
@@ -243,11 +247,7 @@ def _syntax(lines: list[str], number: int, message: str) -> Mistake:
         return Mistake((), f"end of file: {text}", "close what was opened: a list, a table or a text")
     line = lines[number - 1].strip() if number <= len(lines) else ""
     secret = secret_name(re.split(r"[=:]", line)[0].strip())
-    got = f", got {plain(line)}" if line and not secret else ""
-    if message.startswith("Duplicate inline table key") or _twice(message):
-        return Mistake((), f"line {number}: a key is set a second time{got}", f"keep one of the two{later}")
-    if line.endswith(("{", ",")) or "Unclosed inline" in message:
-        return Mistake(
-            (), f"line {number}: {text}{got}", f"an inline table {{...}} stands on one line{later}"
-        )
-    return Mistake((), f"line {number}: {text}{got}", f"write key = value, or [table]{later}")
+    text += f", got {plain(line)}" if line and not secret else ""
+    if line.endswith(("{", ",")):
+        return _at(number, text, f"an inline table {{...}} stands on one line{later}")
+    return _at(number, text, f"write key = value, or [table]{later}")
