@@ -47,7 +47,9 @@ def merge(body: dict[str, Any], extra: Mapping[str, Any]) -> None:
     for name, value in extra.items():
         present = body.get(name)
         if isinstance(present, dict) and isinstance(value, Mapping):
+            present = dict(present)  # a part of the config, which is frozen
             merge(present, value)
+            body[name] = present
         else:
             body[name] = value
 

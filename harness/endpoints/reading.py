@@ -204,10 +204,10 @@ def _described(error: Mapping[str, Any]) -> Fault:
         code = word(item.get("reason")) or code
     inner = mapping(error.get("innererror"))
     if inner:  # Azure
-        block_value = word(inner.get("code"))
-        block_field = "error.innererror.code" if block_value else None
         results = inner.get("content_filter_result", inner.get("content_filter_results"))
         category = filtered_categories(results)
+        if category or inner.get("code") == "ResponsibleAIPolicyViolation":
+            block_field, block_value = "error.innererror.code", word(inner.get("code")) or "filtered"
     metadata = mapping(error.get("metadata"))
     reasons = metadata.get("reasons")
     if isinstance(reasons, list):  # OpenRouter's moderation
