@@ -1,0 +1,136 @@
+"""Tables for people: what a run found, what a comparison shows, what stands in the database."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.table import Table
+
+from harness import __version__, tables
+from harness.cli.context import out
+from harness.store import Store
+from harness.tables import Comparison, Evidence, Row, SuiteNote
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def evidence_of(store: Store, database: Path, now: datetime | None = None, run_ids: Sequence[int] | None = None) -> Evidence:
+    """Read everything reports and plots are made from."""
+    notes = {
+        name: SuiteNote(
+            title=str(header.get("title", "")),
+            description=str(header.get("description", "")),
+            arms=tuple(str(arm) for arm in _list(header.get("arms"))),
+        )
+        for name, header in store.suite_headers().items()
+    }
+    return Evidence(
+        runs=store.runs(run_ids=run_ids),
+        tallies=store.tallies(run_ids=run_ids),
+        identities=store.identities(run_ids=run_ids),
+        generated_at=now or datetime.now(UTC),
+        harness_version=__version__,
+        database=database.name,
+        suites=notes,
+    )
+
+
+def _list(value: object) -> Sequence[object]:
+    return value if isinstance(value, Sequence) and not isinstance(value, str) else ()
+
+
+def grid(*headings: str, right: int = 0) -> Table:
+    """Return an empty table in the house style; the last `right` columns hold numbers."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for place, heading in enumerate(headings):
+        numeric = place >= len(headings) - right
+        table.add_column(heading, justify="right" if numeric else "left", overflow="fold", no_wrap=numeric)
+    return table
+
+
+def percent(value: float | None) -> str:
+    """Return a share as a percentage; a dash where there is none."""
+    return "–" if value is None or math.isnan(value) else f"{100 * value:.0f}%"
+
+
+def span(low: float | None, high: float | None) -> str:
+    """Return an interval of shares in percent; empty where there is none."""
+    if low is None or high is None or math.isnan(low) or math.isnan(high):
+        return ""
+    return f"[{100 * low:.0f}, {100 * high:.0f}]"
+
+
+def points(value: float | None) -> str:
+    """Return a difference in percentage points with its sign."""
+    return "–" if value is None or math.isnan(value) else f"{100 * value:+.1f}"
+
+
+def points_span(low: float | None, high: float | None) -> str:
+    """Return an interval of differences in percentage points."""
+    if low is None or high is None or math.isnan(low) or math.isnan(high):
+        return ""
+    return f"[{100 * low:+.1f}, {100 * high:+.1f}]"
+
+
+def print_run_tables(evidence: Evidence) -> None:
+    """Print what one or more runs found: per endpoint and suite, then the twins."""
+    summary = tables.summarise(evidence.tallies)
+    table = grid("endpoint", "suite", "asked", "right", "95%", "answered", "unreadable", "refused", "truncated", "other",
+                 "failed", right=9)
+    for row in _rows(summary):
+        other = row["cut"] + row["empty"] + row["denied"]
+        table.add_row(
+            str(row["endpoint"]), str(row["suite"]), f"{row['n']:,}", percent(row["score"]), span(row["low"], row["high"]),
+            f"{row['answered']:,}", f"{row['unparsed']:,}", f"{row['refused']:,}", f"{row['truncated']:,}", f"{other:,}",
+            f"{row['failed']:,}",
+        )
+    out.print(table)
+    differences = tables.twins(evidence.tallies, dict(evidence.suites))
+    if len(differences):
+        out.print("\ntwins: the same task in two wordings, first minus second, percentage points")
+        table = grid("endpoint", "suite", "topic", "first", "second", "pairs", "difference", "95%", right=3)
+        for row in _rows(differences):
+            table.add_row(
+                str(row["endpoint"]), str(row["suite"]), str(row["topic"]) or "all", str(row["arm"]), str(row["control"]),
+                str(row["pairs"]), points(row["difference"]), points_span(row["low"], row["high"]),
+            )
+        out.print(table)
+
+
+def print_comparison(found: Comparison, every_row: bool) -> None:
+    """Print a comparison: overall and per suite, with all groups on request."""
+    for label, side in (("A", found.left), ("B", found.right)):
+        out.print(
+            f"{label}: {side.label}: {side.measured:,} of {side.exchanges:,} exchanges measured, {side.first} to {side.last}",
+            markup=False,
+        )
+    table = grid("endpoint", "suite", "group", "tasks", "A", "B", "B - A", f"{found.level:.0%}", right=5)
+    for row in found.rows:
+        if every_row or row.by in ("all", "suite"):
+            table.add_row(*_comparison_cells(row))
+    out.print(table)
+    if found.answers is not None and found.answers.compared:
+        same = found.answers
+        out.print(f"answers identical byte for byte: {same.identical:,} of {same.compared:,}")
+    for note in found.notes:
+        out.print(f"note: {note}", markup=False)
+    out.print("differences in percentage points of right answers; positive: B has more", markup=False)
+
+
+def _comparison_cells(row: Row) -> list[str]:
+    interval = row.difference.interval
+    group = "all" if row.by in ("all", "suite") else f"{row.by} {row.group}"
+    return [
+        row.endpoint, row.suite or "all", group, str(interval.n),
+        percent(row.difference.first_mean), percent(row.difference.second_mean),
+        points(interval.estimate), interval.insufficient or points_span(interval.low, interval.high),
+    ]  # fmt: skip
+
+
+def _rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(key): value for key, value in row.items()} for row in frame.to_dict("records")]

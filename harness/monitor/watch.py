@@ -1,0 +1,117 @@
+"""The daemon: cycles on the config's cron lines, one after the other, until stopped."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
+
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+
+from harness.config import Config
+from harness.errors import LaunchError, UsageError
+from harness.limits import Clock
+from harness.monitor.cycle import Access, Summary, run_cycle
+from harness.monitor.schedule import GRACE, moments, next_moment, trigger
+from harness.runner import Stop
+from harness.store import Store
+from harness.suites import Suite
+
+
+class Watch:
+    """Runs each schedule's cycle when it comes due.
+
+    A schedule that comes due while a cycle is running waits for it; coming due again meanwhile adds nothing (one run
+    answers both, and `harness status` counts the other as missed). A cycle that cannot start, because a local server
+    does not come up, is said and the next one is tried as usual.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        suites: Mapping[str, Suite],
+        store: Store,
+        access: Access,
+        *,
+        clock: Clock,
+        stop: Stop,
+    ) -> None:
+        self._config = config
+        self._suites = suites
+        self._store = store
+        self._access = access
+        self._clock = clock
+        self._stop = stop
+        self._due: asyncio.Queue[str] = asyncio.Queue()
+        self._waiting: set[str] = set()
+        self.on_say: Callable[[str], None] = lambda _: None
+        self.on_end: Callable[[Summary], None] = lambda _: None
+
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(self._clock.now_us() / 1e6, UTC)
+
+    def _come_due(self, name: str) -> None:
+        if name not in self._waiting:
+            self._waiting.add(name)
+            self._due.put_nowait(name)
+
+    async def run(self) -> None:
+        """Watch until the stop flag is set; a cycle under way is then ended cleanly and can be resumed."""
+        scheduler = AsyncIOScheduler(timezone=UTC)
+        for name, schedule in self._config.schedules.items():
+            scheduler.add_job(
+                self._come_due, trigger(schedule.cron), args=[name], id=name,
+                coalesce=True, misfire_grace_time=int(GRACE.total_seconds()), max_instances=1,
+            )
+            self.on_say(f"{name}: next run {next_moment(schedule.cron, self._now()):%Y-%m-%d %H:%M} UTC ({schedule.cron})")
+        scheduler.start()
+        stopped = asyncio.ensure_future(self._stop.wait())
+        try:
+            await self._resume()
+            while not self._stop.is_set():
+                due = asyncio.ensure_future(self._due.get())
+                await asyncio.wait({due, stopped}, return_when=asyncio.FIRST_COMPLETED)
+                if not due.done():
+                    due.cancel()
+                    with suppress(asyncio.CancelledError):
+                        await due
+                    break
+                name = due.result()
+                self._waiting.discard(name)
+                await self._cycle(name, None)
+        finally:
+            scheduler.shutdown(wait=False)
+            stopped.cancel()
+            with suppress(asyncio.CancelledError):
+                await stopped
+
+    async def _resume(self) -> None:
+        """Finish the latest run if it was interrupted and its schedule has not come due again since."""
+        unfinished = self._store.resumable()
+        if not unfinished:
+            return
+        info = self._store.run_info(unfinished[-1])
+        schedule = self._config.schedules.get(info.trigger)
+        started = datetime.fromtimestamp(info.started_us / 1e6, UTC)
+        if schedule is None or any(True for _ in moments(schedule.cron, started, self._now(), most=1)):
+            self.on_say(
+                f"run {info.run_id} stays unfinished ({info.completed} of {info.planned} calls); harness run --resume finishes it"
+            )
+            return
+        self.on_say(f"resuming run {info.run_id} ({info.completed} of {info.planned} calls)")
+        await self._cycle(info.trigger, info.run_id)
+
+    async def _cycle(self, name: str, resume: int | None) -> None:
+        schedule = self._config.schedules[name]
+        try:
+            summary = await run_cycle(
+                self._config, self._suites, self._store, self._access,
+                clock=self._clock, stop=self._stop, trigger=name, resume=resume,
+                only_suites=None if resume else schedule.suites,
+                only_endpoints=None if resume else schedule.endpoints,
+            )
+        except (LaunchError, UsageError) as error:
+            self.on_say(f"{name}: no run: {error}")
+            return
+        self.on_end(summary)

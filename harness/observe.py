@@ -1,0 +1,125 @@
+"""Exchange -> Observation: wire facts first, then the text, by versioned code and from the exchange alone.
+
+An observation made today from stored bytes with the same versions equals the one made when the bytes arrived;
+`harness regrade` relies on it, and `Observation.makers` names the versions.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from harness import outcomes
+from harness.config import Endpoint
+from harness.endpoints import adapter
+from harness.graders import GRADERS, grade, refusal
+from harness.records import Decision, Exchange, Grade, Observation, Outcome, Probe, Reply, Usage
+
+VERSION = 1
+_EVIDENCE_LENGTH = 300
+
+
+@lru_cache(maxsize=256)
+def makers(protocol: str, grader: str) -> str:
+    """Return the versions of everything that has a part in an observation, as stored with it."""
+    parts = [
+        f"observe/{VERSION}",
+        f"outcomes/{outcomes.VERSION}",
+        f"endpoints.{protocol}/{adapter(protocol).version}",
+        f"graders.{grader}/{GRADERS[grader].version}",
+    ]
+    if grader != "refusal":
+        parts.append(f"graders.refusal/{refusal.VERSION}")
+    return " ".join(parts)
+
+
+def read_reply(exchange: Exchange) -> Reply | None:
+    """Read the wire facts of a stored exchange again; None when no reply came."""
+    if exchange.status is None:
+        return None
+    return adapter(exchange.protocol).read(
+        exchange.status, exchange.response_headers, exchange.response_body, streamed=exchange.streamed
+    )
+
+
+def cost_usd(endpoint: Endpoint, usage: Usage) -> float | None:
+    """Return what the reported tokens cost at the endpoint's prices; None where tokens are not reported."""
+    if usage.input_tokens is None and usage.output_tokens is None:
+        return None
+    prices = endpoint.prices
+    spent = (usage.input_tokens or 0) * prices.input_usd_per_mtok + (usage.output_tokens or 0) * prices.output_usd_per_mtok
+    return spent / 1e6
+
+
+def observe(exchange: Exchange, probe: Probe, endpoint: Endpoint, reply: Reply | None = None) -> Observation:
+    """Say what a final exchange means.
+
+    Args:
+        exchange: the evidence.
+        probe: the question as it was sent.
+        endpoint: for the requested model and the prices.
+        reply: the facts already read from this exchange, to spare reading them twice.
+    """
+    if reply is None:
+        reply = read_reply(exchange)
+    decision = outcomes.decide(exchange, reply, endpoint.model)
+    grading = Grade(score=None)
+    refusal_score: float | None = None
+    outcome, source, degree, rule, evidence = (
+        decision.outcome,
+        decision.source,
+        decision.degree,
+        decision.rule,
+        decision.evidence,
+    )
+    if reply is not None and reply.text and outcome in (Outcome.ANSWERED, Outcome.TRUNCATED):
+        prose = refusal.detect(reply.text)
+        refusal_score = prose.score
+        if outcome is Outcome.ANSWERED:
+            grading = grade(probe.grader, reply.text, probe.target, probe.options)
+        if prose.degree is not None and _declines(decision, prose.degree, probe, grading):
+            outcome, source, degree = Outcome.REFUSED, "model", prose.degree
+            rule, evidence = "prose_refusal", reply.text
+            grading = Grade(score=None, answer=grading.answer)
+        elif outcome is Outcome.ANSWERED and grading.score is None:
+            outcome, rule = Outcome.UNPARSED, "no_answer_read"
+    elif outcome is Outcome.ANSWERED:
+        # Content without text (a tool call): the grader sees an empty answer and says that it cannot read one.
+        outcome, rule = Outcome.UNPARSED, "no_answer_read"
+    usage = reply.usage if reply is not None else Usage()
+    return Observation(
+        outcome=outcome,
+        rule=rule,
+        evidence=evidence[:_EVIDENCE_LENGTH],
+        source=source,
+        degree=degree,
+        category=decision.category,
+        reason=decision.reason,
+        notice=decision.notice,
+        served_model=reply.served_model if reply is not None else None,
+        rerouted=decision.rerouted,
+        unmapped=decision.unmapped,
+        score=grading.score,
+        answer=grading.answer,
+        refusal_score=refusal_score,
+        finish_reason=reply.finish_reason if reply is not None else None,
+        fingerprint=reply.fingerprint if reply is not None else None,
+        input_tokens=usage.input_tokens,
+        output_tokens=usage.output_tokens,
+        cost_usd=cost_usd(endpoint, usage),
+        makers=makers(exchange.protocol, probe.grader),
+    )
+
+
+def _declines(decision: Decision, degree: str, probe: Probe, grading: Grade) -> bool:
+    """Decide whether refusing prose makes the exchange a refusal.
+
+    A right answer beside an apology is an answer; a reply cut by our own token limit counts only when it plainly
+    refused before the limit.
+    """
+    if decision.outcome is Outcome.TRUNCATED:
+        return degree == "full"
+    if probe.grader == "refusal":
+        return True
+    if grading.score is not None and grading.score > 0:
+        return False
+    return degree == "full" or grading.score is None
