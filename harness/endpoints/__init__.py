@@ -7,10 +7,12 @@ from types import MappingProxyType
 
 from harness.endpoints.anthropic_messages import AnthropicMessages
 from harness.endpoints.base import Adapter, Built
+from harness.endpoints.gemini import Gemini
 from harness.endpoints.openai_chat import OpenAIChat
+from harness.endpoints.openai_responses import OpenAIResponses
 
 ADAPTERS: Mapping[str, Adapter] = MappingProxyType(
-    {item.protocol: item for item in (OpenAIChat(), AnthropicMessages())}
+    {item.protocol: item for item in (OpenAIChat(), OpenAIResponses(), AnthropicMessages(), Gemini())}
 )
 """Protocol name in config.toml -> its adapter; one object serves all calls."""
 

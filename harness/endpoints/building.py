@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any, Final
@@ -13,6 +14,8 @@ from harness.records import Headers, Probe
 
 _TOKEN_LIMIT_NAMES: Final = ("max_completion_tokens", "max_output_tokens", "maxOutputTokens")
 """Other protocols' words for `max_tokens`; whoever writes one means the same setting."""
+
+_VERSION: Final = re.compile(r"v\d+(?:alpha|beta)?\d*$")
 
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
@@ -93,7 +96,7 @@ def address(url: str | None, route: str, version: str = "", query: str = "") -> 
     Args:
         url: base URL; one that already ends in the route is left as it is.
         route: for example `/chat/completions`.
-        version: path of the API version, added when the base has none (`/v1`).
+        version: path of the API version (`/v1`), added when the base names none.
         query: added to the base's own query.
 
     Raises:
@@ -102,7 +105,7 @@ def address(url: str | None, route: str, version: str = "", query: str = "") -> 
     parts = split(url)
     path = parts.path.rstrip("/")
     if not path.endswith(route):
-        if version and not path.endswith(version):
+        if version and not any(_VERSION.match(segment) for segment in path.split("/")):
             path += version
         path += route
     joined = "&".join(piece for piece in (parts.query, query) if piece)
@@ -118,9 +121,26 @@ def host(url: str | None) -> str:
         return ""
 
 
+def is_openai(url: str | None) -> bool:
+    """Return whether an address is OpenAI's own."""
+    return host(url) == "api.openai.com"
+
+
 def is_azure(url: str | None) -> bool:
     """Return whether an address belongs to Azure, where model names are the user's own deployment names."""
     return host(url).endswith((".azure.com", ".azure.us", ".azure.cn", ".azure-api.net"))
+
+
+def openai_headers(endpoint: Endpoint, key: str | None) -> list[tuple[str, str]]:
+    """Return the headers of OpenAI's protocols; Azure keeps its key in one of its own."""
+    headers = [
+        ("content-type", "application/json"),
+        ("accept", "text/event-stream" if endpoint.stream else "application/json"),
+    ]
+    if key:
+        azure = is_azure(endpoint.url)
+        headers.append(("api-key", key) if azure else ("authorization", f"Bearer {key}"))
+    return headers
 
 
 def path_segment(name: str) -> str:

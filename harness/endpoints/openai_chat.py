@@ -15,7 +15,6 @@ from harness.endpoints.base import Built
 from harness.records import Headers, Probe, Reply, Usage
 
 _ROUTE: Final = "/chat/completions"
-_OPENAI: Final = "api.openai.com"
 _MISTRAL: Final = "api.mistral.ai"
 _HIDDEN_FIELDS: Final = ("reasoning_content", "reasoning", "thinking")
 """DeepSeek, vLLM and llama.cpp; OpenRouter and Groq; Ollama."""
@@ -32,7 +31,7 @@ class OpenAIChat:
         """Return the request; see `Adapter.build`."""
         chosen = building.settings(endpoint, probe)
         server = building.host(endpoint.url)
-        official = server == _OPENAI or building.is_azure(endpoint.url)
+        official = building.is_openai(endpoint.url) or building.is_azure(endpoint.url)
         body: dict[str, Any] = {
             "model": endpoint.model,
             "messages": [{"role": turn.role, "content": turn.content} for turn in probe.messages],
@@ -54,17 +53,10 @@ class OpenAIChat:
                 body["stream_options"] = {"include_usage": True}
         building.merge(body, endpoint.body)
 
-        headers = [
-            ("content-type", "application/json"),
-            ("accept", "text/event-stream" if endpoint.stream else "application/json"),
-        ]
-        if key:
-            azure = building.is_azure(endpoint.url)
-            headers.append(("api-key", key) if azure else ("authorization", f"Bearer {key}"))
         return Built(
             "POST",
-            building.address(endpoint.url, _ROUTE),
-            building.compose_headers(headers, endpoint.headers),
+            building.address(endpoint.url, _ROUTE, version="/v1" if building.is_openai(endpoint.url) else ""),
+            building.compose_headers(building.openai_headers(endpoint, key), endpoint.headers),
             building.encode(body),
             tuple(dropped),
         )
@@ -78,7 +70,7 @@ class OpenAIChat:
 
     def limitations(self, endpoint: Endpoint, probes: Iterable[Probe]) -> list[str]:
         """Return what cannot be honoured; see `Adapter.limitations`."""
-        if building.host(endpoint.url) == _OPENAI or building.is_azure(endpoint.url):
+        if building.is_openai(endpoint.url) or building.is_azure(endpoint.url):
             return building.unsendable("openai-chat at OpenAI and Azure", ("top_k",), endpoint, probes)
         return []
 

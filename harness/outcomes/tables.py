@@ -151,7 +151,7 @@ BLOCKS: Final[Mapping[str, frozenset[str]]] = {
     "error.innererror.code": frozenset({"ResponsibleAIPolicyViolation"}),
     "error.metadata.reasons": frozenset({"flagged"}),
 }
-"""Field that announces a block -> its known values. Every value is a refusal; unknown ones are unmapped as well."""
+"""Field that announces a block -> its known values. Any value is a refusal; unknown ones are unmapped too."""
 
 CATEGORIES: Final = frozenset({"cyber", "bio", "frontier_llm", "reasoning_extraction", "general_harms"})
 """Refusal categories known by name (Anthropic); others are stored as they are and shown as unmapped."""
