@@ -13,6 +13,7 @@ from harness.config.keys import (
 from harness.config.load import config_hash, config_json, load_config, template_text
 from harness.config.schema import (
     PROTOCOLS,
+    AlertKind,
     Alerts,
     Budgets,
     Config,
@@ -30,6 +31,7 @@ from harness.config.schema import (
 
 __all__ = [
     "PROTOCOLS",
+    "AlertKind",
     "Alerts",
     "Budgets",
     "Config",
