@@ -1,0 +1,156 @@
+"""Two sets of runs side by side: where each group stood, and how far it moved."""
+
+from __future__ import annotations
+
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, PercentFormatter
+
+from harness.plots.theme import GRID, INK, MUTED, PAPER, SERIES, WIDTH_IN, Plot, Sheet, short, slug, style
+from harness.tables import Comparison, Row
+from harness.tables.words import difference_words, plural, points
+
+LINES = 28
+
+
+def comparison_plot(comparison: Comparison, *, name: str = "compare", simulated: bool = False) -> Plot:
+    """Return the comparison as dots: scores on both sides, and the difference with its interval."""
+    rows, left_out = _choose(comparison.rows)
+    many = len({row.endpoint for row in rows}) > 1
+    left, right = short(comparison.left.label, 24), short(comparison.right.label, 24)
+    title = f"{right} against {left}"
+    tasks = max(row.difference.interval.n for row in rows)
+    where = ", from a simulated rehearsal" if simulated else ""
+    subtitle = (
+        f"Paired by probe, up to {plural(tasks, 'task')}{where}. Bars: {comparison.level:.0%} intervals. "
+        "A description, not yet a finding."
+        if tasks
+        else f"No task was measured on both sides{where}: nothing can be said."
+    )
+    notes = [f"Not drawn, for room: {plural(left_out, 'group')}."] if left_out else []
+    with style():
+        height = 0.27 * len(rows) + 0.1
+        sheet = Sheet(title, subtitle, notes, 0.34 + height + 0.5)
+        labels = [_label(row, many=many) for row in rows]
+        side = min(2.6, 0.37 + 0.078 * max(len(label) for label in labels))
+        each = (WIDTH_IN - side - 1.05 - 0.42) / 2
+        scores = sheet.axes(side, 0.34, each, height)
+        moved = sheet.axes(side + each + 0.42, 0.34, each, height)
+        reach = 0.2
+        for place, row in enumerate(rows):
+            colour = INK if row.by in {"all", "suite"} else SERIES[0]
+            reach = max(reach, _line(scores, moved, place, row, colour))
+        bound = min(1.0, -(-reach // 0.1) * 0.1)
+        _dress(scores, len(rows), labels)
+        _dress(moved, len(rows), None)
+        for place, row in enumerate(rows):
+            if row.by in {"all", "suite"}:
+                scores.get_yticklabels()[place].set_fontweight("bold")
+        scores.set_xlim(0, 1)
+        scores.xaxis.set_major_formatter(PercentFormatter(1.0))
+        scores.set_xticks([0, 0.5, 1])
+        scores.set_xlabel("score")
+        moved.set_xlim(-bound, bound)
+        moved.axvline(0, color=INK, linewidth=0.9)
+        moved.xaxis.set_major_formatter(FuncFormatter(lambda value, _: points(value).split(" ")[0]))
+        moved.set_xlabel("difference, points")
+        for axes in (scores, moved):
+            axes.xaxis.set_label_coords(0.5, -0.30 / height)
+        _legend(scores, left, right, height)
+    whole = rows[0]
+    alt = (
+        f"Scores of {left} and {right} and their difference. {_label(whole, many=many)}: "
+        f"{difference_words(whole.difference)}."
+    )
+    caption = "Hollow: " + left + "; filled: " + right + ". The unit of each interval is the task."
+    return Plot(slug(name, comparison.left.label, comparison.right.label), title, caption, alt, sheet.figure)
+
+
+def _choose(rows: tuple[Row, ...]) -> tuple[list[Row], int]:
+    """Keep whole suites first, then the largest groups, in their order."""
+    if len(rows) <= LINES:
+        return list(rows), 0
+    rank = {"all": 0, "suite": 1, "family": 2, "arm": 2, "topic": 3}
+    order = sorted(
+        range(len(rows)), key=lambda place: (rank[rows[place].by], -rows[place].difference.interval.n, place)
+    )
+    kept = sorted(order[:LINES])
+    return [rows[place] for place in kept], len(rows) - LINES
+
+
+def _label(row: Row, *, many: bool) -> str:
+    where = f"{short(row.endpoint, 14)}: " if many and row.by in {"all", "suite"} else ""
+    if row.by == "all":
+        return f"{where}all suites"
+    if row.by == "suite":
+        return f"{where}{short(row.suite, 24)}"
+    prefix = "" if row.by == "family" else f"{row.by}: "
+    return f"{prefix}{short(row.group, 26 - len(prefix))}"
+
+
+def _line(scores: Axes, moved: Axes, place: int, row: Row, colour: str) -> float:
+    first, second = row.difference.first_mean, row.difference.second_mean
+    interval = row.difference.interval
+    if first is not None and second is not None:
+        scores.plot([first, second], [place, place], color=colour, linewidth=1.1, alpha=0.6)
+        scores.plot(
+            first,
+            place,
+            marker="o",
+            markersize=5.5,
+            color=colour,
+            markerfacecolor=PAPER,
+            linestyle="none",
+            clip_on=False,
+        )
+        scores.plot(second, place, marker="o", markersize=5, color=colour, linestyle="none", clip_on=False)
+    n = f"n = {interval.n}" if place == 0 else str(interval.n)
+    for text, across in ((points(interval.estimate).split(" ")[0], 30), (n, 70)):
+        moved.annotate(
+            text, (1, place), xycoords=("axes fraction", "data"), xytext=(across, 0), textcoords="offset points",
+            va="center", ha="right", fontsize=8, color=MUTED,
+        )  # fmt: skip
+    if interval.estimate is not None:
+        moved.plot(
+            interval.estimate,
+            place,
+            marker="o",
+            markersize=5.5,
+            color=colour,
+            linestyle="none",
+            clip_on=False,
+        )
+    if interval.low is None or interval.high is None:
+        return abs(interval.estimate or 0.0)
+    moved.hlines(place, interval.low, interval.high, color=colour, linewidth=1.6, alpha=0.75)
+    return max(abs(interval.low), abs(interval.high))
+
+
+def _dress(axes: Axes, count: int, labels: list[str] | None) -> None:
+    axes.set_ylim(count - 0.5, -0.5)
+    axes.set_yticks(range(count), labels if labels is not None else [""] * count)
+    axes.tick_params(axis="y", colors=INK, pad=7)
+    axes.grid(visible=True, axis="x")
+    axes.grid(visible=False, axis="y")
+    axes.spines["left"].set_visible(False)
+    axes.spines["bottom"].set_color(GRID)
+
+
+def _legend(axes: Axes, left: str, right: str, height: float) -> None:
+    handles = [
+        Line2D(
+            [],
+            [],
+            color=SERIES[0],
+            marker="o",
+            markersize=5.5,
+            linestyle="none",
+            label=name,
+            markerfacecolor=face,
+        )
+        for name, face in ((left, PAPER), (right, SERIES[0]))
+    ]
+    axes.legend(
+        handles=handles, loc="lower left", bbox_to_anchor=(-0.02, 1 + 0.02 / height), ncols=2, borderaxespad=0,
+        handletextpad=0.1, columnspacing=1.0,
+    )  # fmt: skip

@@ -1,0 +1,32 @@
+"""The store's tables turned into the tables that plots, reports and commands show."""
+
+from harness.tables.bands import Band, bands
+from harness.tables.compare import compare
+from harness.tables.comparison import NOT_A_FINDING, Answers, Comparison, GroupSide, ProbeChange, Row, Side
+from harness.tables.evidence import MEASURED_OUTCOMES, OUTCOMES, Evidence, SuiteNote, control_arm
+from harness.tables.summary import coverage, pool, shares, summarise, task_scores, twins, with_scores
+
+__all__ = [
+    "MEASURED_OUTCOMES",
+    "NOT_A_FINDING",
+    "OUTCOMES",
+    "Answers",
+    "Band",
+    "Comparison",
+    "Evidence",
+    "GroupSide",
+    "ProbeChange",
+    "Row",
+    "Side",
+    "SuiteNote",
+    "bands",
+    "compare",
+    "control_arm",
+    "coverage",
+    "pool",
+    "shares",
+    "summarise",
+    "task_scores",
+    "twins",
+    "with_scores",
+]

@@ -1,0 +1,243 @@
+"""Two sets of runs, side by side: paired by probe, with an interval, described and not judged."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import pandas as pd
+
+from harness.errors import EvidenceError
+from harness.stats import LEVEL, mean_score, paired_difference
+from harness.tables.comparison import Answers, Comparison, GroupSide, ProbeChange, Row, Side
+from harness.tables.evidence import OUTCOMES
+from harness.tables.summary import PROBE, pool
+from harness.tables.words import plural, printable, short_hash
+
+_LEVELS = ("family", "arm", "topic")
+_TAGS = ("family", "topic", "arm", "pair", "kind", "language", "depth", "difficulty", "anchor", "fresh")
+
+
+def compare(
+    left: pd.DataFrame,
+    right: pd.DataFrame,
+    *,
+    left_label: str = "A",
+    right_label: str = "B",
+    level: float = LEVEL,
+    identities: pd.DataFrame | None = None,
+    answers: Answers | None = None,
+    redefined: Collection[tuple[str, str]] = (),
+) -> Comparison:
+    """Compare two sets of runs, paired by suite and probe, right minus left.
+
+    Several runs on a side are pooled per probe first. A probe that was not asked or not measured on one
+    side is left out of the difference and counted. With the same endpoints on both sides they are compared
+    each with itself; with one endpoint on each side, with each other. Where the content of a suite differs
+    between the sides, probes found on both with the same tags are compared (an id is never given to
+    another question) and the note says so.
+
+    Args:
+        left: Tallies of the first set of runs.
+        right: Tallies of the second.
+        left_label: What the first set is called.
+        right_label: What the second set is called.
+        level: Confidence level of every interval.
+        identities: Identities of the runs, to name served models.
+        answers: How many answers were byte-identical, when the store was asked.
+        redefined: (suite, probe_id) known to ask something else on the two sides: left out.
+
+    Raises:
+        EvidenceError: a side is empty, or the sides have no probe in common.
+    """
+    for label, frame in ((left_label, left), (right_label, right)):
+        if frame.empty:
+            raise EvidenceError(f"{label}: no finished exchanges there; `harness status` lists the runs")
+    left, right, endpoint_note = _same_endpoints(left, right)
+    notes = [endpoint_note] if endpoint_note else []
+    paired = _pair(pool(left), pool(right), set(redefined), notes, left_label, right_label)
+    if paired.empty:
+        raise EvidenceError(
+            f"{left_label} and {right_label} have no probe in common: compare runs of the same suite"
+        )
+    first, second = (
+        _side(left_label, left, identities),
+        _side(right_label, right, identities),
+    )
+    if first.makers != second.makers and (first.makers or second.makers):
+        notes.append(
+            "The answers were read and graded by different versions of the code "
+            f"({'; '.join(first.makers) or 'unknown'} against {'; '.join(second.makers) or 'unknown'}): "
+            "`harness regrade` puts both on the same footing."
+        )
+    if "fresh" in paired and paired["fresh"].fillna(value=False).astype(bool).any():
+        count = int(paired["fresh"].fillna(value=False).astype(bool).sum())
+        notes.append(
+            f"{plural(count, 'probe')} fresh in each run: the same template with new values, "
+            "so part of the difference may come from the values."
+        )
+    rows = tuple(_rows(paired, level))
+    return Comparison(first, second, level, rows, _changed(paired), tuple(notes), answers)
+
+
+def _same_endpoints(left: pd.DataFrame, right: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, str]:
+    ours, theirs = set(left["endpoint"]), set(right["endpoint"])
+    if ours == theirs:
+        return left, right, ""
+    if len(ours) == 1 and len(theirs) == 1:
+        name = f"{next(iter(ours))} → {next(iter(theirs))}"
+        return left.assign(endpoint=name), right.assign(endpoint=name), ""
+    common = ours & theirs
+    if not common:
+        raise EvidenceError(
+            f"different endpoints on the two sides ({', '.join(sorted(ours))}; {', '.join(sorted(theirs))}): "
+            "name one on each"
+        )
+    dropped = ", ".join(printable(name) for name in sorted(ours ^ theirs))
+    note = f"Endpoints asked on one side only are left out: {dropped}."
+    return left[left["endpoint"].isin(common)], right[right["endpoint"].isin(common)], note
+
+
+def _pair(
+    left: pd.DataFrame,
+    right: pd.DataFrame,
+    redefined: set[tuple[str, str]],
+    notes: list[str],
+    left_label: str,
+    right_label: str,
+) -> pd.DataFrame:
+    merged = left.merge(right, on=PROBE, how="outer", suffixes=("_left", "_right"), indicator="where")
+    for where, label in (("left_only", left_label), ("right_only", right_label)):
+        count = int((merged["where"] == where).sum())
+        if count:
+            notes.append(
+                f"{plural(count, 'probe')} asked in {label} only: missing on the other side, left out."
+            )
+    both = merged[merged["where"] == "both"].copy()
+    both = _same_definition(both, redefined, notes)
+    for tag in _TAGS:
+        if f"{tag}_right" in both.columns:
+            both[tag] = both[f"{tag}_right"]
+    both["task"] = both["task_right"]
+    unmeasured = both["score_left"].isna() | both["score_right"].isna()
+    if unmeasured.any():
+        notes.append(
+            f"{plural(int(unmeasured.sum()), 'probe')} asked on both sides but without a measured answer on "
+            "one: missing, left out of the difference."
+        )
+    return both
+
+
+def _same_definition(both: pd.DataFrame, redefined: set[tuple[str, str]], notes: list[str]) -> pd.DataFrame:
+    """Keep the probes whose question is the same on both sides, and say what was left out."""
+    changed = both["suite_hash_left"] != both["suite_hash_right"]
+    for suite, part in both[changed].groupby("suite", sort=True):
+        versions = [
+            f"version {part[f'suite_version_{side}'].iloc[0]}, "
+            f"{short_hash(part[f'suite_hash_{side}'].iloc[0])}"
+            for side in ("left", "right")
+        ]
+        notes.append(
+            f"Suite {printable(suite)} differs between the sides ({versions[0]} against {versions[1]}): only "
+            "probes with the same id and tags on both sides are compared."
+        )
+    keep = pd.Series(data=True, index=both.index)
+    for tag in _TAGS:
+        if f"{tag}_left" in both.columns:
+            one, other = both[f"{tag}_left"], both[f"{tag}_right"]
+            keep &= ~changed | (one == other) | (one.isna() & other.isna())
+    if redefined:
+        keep &= ~pd.Series(
+            [key in redefined for key in zip(both["suite"], both["probe_id"], strict=True)], index=both.index
+        )
+    dropped = int((~keep).sum())
+    if dropped:
+        notes.append(f"{plural(dropped, 'probe')} changed between the suite versions: left out.")
+    return both[keep]
+
+
+def _rows(paired: pd.DataFrame, level: float) -> list[Row]:
+    rows: list[Row] = []
+    for endpoint, mine in paired.groupby("endpoint", sort=True):
+        if mine["suite"].nunique() > 1:
+            rows.append(_row(mine, str(endpoint), "", "all", "", level))
+        for suite, part in mine.groupby("suite", sort=True):
+            rows.append(_row(part, str(endpoint), str(suite), "suite", "", level))
+            for by in _LEVELS:
+                known = part[part[by].notna() & (part[by] != "")]
+                rows.extend(
+                    _row(group, str(endpoint), str(suite), by, str(value), level)
+                    for value, group in known.groupby(by, sort=True)
+                )
+    return rows
+
+
+def _row(part: pd.DataFrame, endpoint: str, suite: str, by: str, group: str, level: float) -> Row:
+    matched = part[part["score_left"].notna() & part["score_right"].notna()]
+    means = matched.groupby(["suite", "task"], sort=True)[["score_left", "score_right"]].mean()
+    difference = paired_difference(
+        means["score_left"].to_numpy(), means["score_right"].to_numpy(), level, "task"
+    )
+    sides = [
+        GroupSide(
+            exchanges=int(part[f"n_{side}"].sum()),
+            measured=int(part[f"measured_{side}"].sum()),
+            score=mean_score(_task_means(part, f"score_{side}"), level, "task"),
+            outcomes={name: int(part[f"{name}_{side}"].sum()) for name in OUTCOMES},
+        )
+        for side in ("left", "right")
+    ]
+    return Row(endpoint, suite, by, group, sides[0], sides[1], difference)
+
+
+def _task_means(part: pd.DataFrame, column: str) -> pd.Series[float]:
+    """Return one mean per task, so that twins do not count as two independent questions."""
+    return part.groupby(["suite", "task"], sort=True)[column].mean()
+
+
+def _changed(paired: pd.DataFrame) -> tuple[ProbeChange, ...]:
+    moved = paired.assign(d=(paired["score_right"] - paired["score_left"]).abs())
+    moved = moved[moved["d"] > 1e-12].sort_values(["d", *PROBE], ascending=[False, True, True, True])
+    return tuple(
+        ProbeChange(
+            endpoint=str(row["endpoint"]),
+            suite=str(row["suite"]),
+            probe_id=str(row["probe_id"]),
+            family=str(row["family"] or ""),
+            left=float(row["score_left"]),
+            right=float(row["score_right"]),
+        )
+        for row in moved.to_dict("records")
+    )
+
+
+def _side(label: str, frame: pd.DataFrame, identities: pd.DataFrame | None) -> Side:
+    runs = tuple(sorted(int(run) for run in frame["run_id"].unique()))
+    mine = None if identities is None else identities[identities["run_id"].isin(runs)]
+
+    def named(column: str) -> tuple[str, ...]:
+        source = frame if mine is None or column not in mine.columns else mine
+        if column not in source.columns:
+            return ()
+        return tuple(sorted({str(value) for value in source[column].dropna() if value != ""}))
+
+    suites = frame[["suite", "suite_version", "suite_hash"]].drop_duplicates()
+    first, last = frame["started_at"].min(), frame["started_at"].max()
+    return Side(
+        label=label,
+        run_ids=runs,
+        first=pd.Timestamp(first).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        last=pd.Timestamp(last).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        endpoints=tuple(sorted({str(name) for name in frame["endpoint"]})),
+        models=tuple(sorted({str(name) for name in frame["model"]})),
+        served_models=named("served_model") if mine is not None else (),
+        fingerprints=named("fingerprint") if mine is not None else (),
+        suites=tuple(
+            sorted(
+                f"{row['suite']} version {row['suite_version']} ({short_hash(row['suite_hash'])})"
+                for row in suites.to_dict("records")
+            )
+        ),
+        makers=named("makers"),
+        exchanges=int(frame["n"].sum()),
+        measured=int((frame["n"] - frame["failed"]).sum()),
+    )
