@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, PercentFormatter
 
-from harness.plots.theme import GRID, INK, MUTED, PAPER, SERIES, WIDTH_IN, Plot, Sheet, short, slug, style
+from harness.plots.theme import GRID, INK, PAPER, SERIES, WIDTH_IN, Plot, Sheet, beside, short, slug, style
 from harness.tables import Comparison, Row
 from harness.tables.words import difference_words, plural, points
 
@@ -67,7 +69,16 @@ def comparison_plot(comparison: Comparison, *, name: str = "compare", simulated:
 
 
 def _choose(rows: tuple[Row, ...]) -> tuple[list[Row], int]:
-    """Keep whole suites first, then the largest groups, in their order."""
+    """Keep whole suites first, then the largest groups, in their order; a lone group is the suite once more."""
+    alone = Counter((row.endpoint, row.suite, row.by) for row in rows)
+    sizes = {(row.endpoint, row.suite): row.difference.interval.n for row in rows if row.by == "suite"}
+    rows = tuple(
+        row
+        for row in rows
+        if row.by in {"all", "suite"}
+        or alone[row.endpoint, row.suite, row.by] > 1
+        or row.difference.interval.n < sizes[row.endpoint, row.suite]
+    )
     if len(rows) <= LINES:
         return list(rows), 0
     rank = {"all": 0, "suite": 1, "family": 2, "arm": 2, "topic": 3}
@@ -105,11 +116,7 @@ def _line(scores: Axes, moved: Axes, place: int, row: Row, colour: str) -> float
         )
         scores.plot(second, place, marker="o", markersize=5, color=colour, linestyle="none", clip_on=False)
     n = f"n = {interval.n}" if place == 0 else str(interval.n)
-    for text, across in ((points(interval.estimate).split(" ")[0], 30), (n, 70)):
-        moved.annotate(
-            text, (1, place), xycoords=("axes fraction", "data"), xytext=(across, 0), textcoords="offset points",
-            va="center", ha="right", fontsize=8, color=MUTED,
-        )  # fmt: skip
+    beside(moved, place, [(points(interval.estimate).split(" ")[0], 30), (n, 70)])
     if interval.estimate is not None:
         moved.plot(
             interval.estimate,
@@ -151,6 +158,6 @@ def _legend(axes: Axes, left: str, right: str, height: float) -> None:
         for name, face in ((left, PAPER), (right, SERIES[0]))
     ]
     axes.legend(
-        handles=handles, loc="lower left", bbox_to_anchor=(-0.02, 1 + 0.02 / height), ncols=2, borderaxespad=0,
-        handletextpad=0.1, columnspacing=1.0,
+        handles=handles, loc="lower left", bbox_to_anchor=(-0.02, 1 + 0.02 / height), ncols=2,
+        borderaxespad=0, handletextpad=0.1, columnspacing=1.0,
     )  # fmt: skip

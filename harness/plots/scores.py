@@ -26,7 +26,7 @@ _SCORE = "score: 100% = everything as the suite asks for"
 
 
 def score_plot(evidence: Evidence, endpoint: str, suite: str) -> Plot:
-    """Return the score of the suite and of its families with Wilson intervals; of its arms too with few runs."""
+    """Return the scores of the suite and its families with Wilson intervals; with few runs, its arms' too."""
     tallies = _chosen(evidence, endpoint, suite)
     table = summarise(tallies)
     few = len(table) <= FEW_RUNS
@@ -62,10 +62,8 @@ def arm_plot(evidence: Evidence, endpoint: str, suite: str) -> Plot | None:
     words = Words(title, _subtitle(summarise(tallies), evidence, "task"), "score")
     with style():
         figure = overlay(shown, words, left_out_note(left_out, "arm"), bands(evidence, endpoint, suite))
-    return Plot(
-        slug("arms", endpoint, suite), title, _bars("task"), "Two series of dots with intervals. " + _named(shown, percent),
-        figure,
-    )  # fmt: skip
+    alt = "Series of dots with intervals, one for each side. " + _named(shown, percent)
+    return Plot(slug("arms", endpoint, suite), title, _bars("task"), alt, figure)
 
 
 def twin_plot(evidence: Evidence, endpoint: str, suite: str) -> Plot | None:
@@ -82,7 +80,8 @@ def twin_plot(evidence: Evidence, endpoint: str, suite: str) -> Plot | None:
     few = whole.table["started_at"].nunique() <= FEW_RUNS
     shown, left_out = choose(groups, ROW_LIMIT if few else PANELS)
     found: tuple[Band, ...] = bands(evidence, endpoint, suite)
-    title = f"{short(arm, 20).capitalize()} against {short(control, 20)}: {short(endpoint, 36)}, suite {short(suite, 36)}"
+    sides = f"{short(arm, 20).capitalize()} against {short(control, 20)}"
+    title = f"{sides}: {short(endpoint, 36)}, suite {short(suite, 36)}"
     axis = f"score in {short(arm, 16)} {MINUS} score in {short(control, 16)}"
     subtitle = (
         (

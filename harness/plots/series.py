@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, PercentFormatter
 
-from harness.plots.theme import GRID, INK, MUTED, PAPER, SERIES, WIDTH_IN, Sheet, short
+from harness.plots.theme import GRID, INK, MUTED, PAPER, SERIES, WIDTH_IN, Sheet, beside, short
 from harness.plots.timeline import Timeline, band_notes
 from harness.tables import Band
 from harness.tables.words import percent, plural, points
@@ -152,8 +152,10 @@ def _rows(
     axes.xaxis.set_label_coords(0.5, -0.30 / height)
     if len(starts) > 1:
         handles = [
-            Line2D([], [], color=SERIES[0], marker="o", markersize=5.5, linewidth=1.3, label=f"{start:%Y-%m-%d %H:%M} UTC",
-                   markerfacecolor=PAPER if run == 0 else SERIES[0])
+            Line2D(
+                [], [], color=SERIES[0], marker="o", markersize=5.5, linewidth=1.3,
+                label=f"{start:%Y-%m-%d %H:%M} UTC", markerfacecolor=PAPER if run == 0 else SERIES[0],
+            )
             for run, start in enumerate(pd.to_datetime(starts))
         ]  # fmt: skip
         axes.legend(
@@ -197,11 +199,7 @@ def _row_words(
     counts = sorted({int(row.iloc[0]["n"]) for row in found if len(row)})
     n = "–".join(str(count) for count in ([counts[0], counts[-1]] if len(counts) > 1 else counts)) or "0"
     column = 38 if len(starts) == 1 else 78
-    for text, across in ((" → ".join(values), column), (f"n = {n}" if place == 0 else n, column + 50)):
-        axes.annotate(
-            text, (1, place), xycoords=("axes fraction", "data"), xytext=(across, 0), textcoords="offset points",
-            va="center", ha="right", fontsize=8, color=MUTED,
-        )  # fmt: skip
+    beside(axes, place, [(" → ".join(values), column), (f"n = {n}" if place == 0 else n, column + 50)])
 
 
 def _panels(
@@ -215,10 +213,11 @@ def _panels(
     columns = 3 if len(groups) > 2 else max(1, len(groups))
     lines = math.ceil(len(groups) / columns) if groups else 0
     first_in, panel_in, gap_in = 1.75, 1.0, 0.62
-    sheet = Sheet(words.title, words.subtitle, notes, 0.2 + first_in + 0.62 + lines * (panel_in + gap_in))
     timeline = Timeline(
-        [pd.Timestamp(moment).to_pydatetime() for moment in sorted(whole.table["started_at"].unique())]
+        [pd.Timestamp(start).to_pydatetime() for start in sorted(whole.table["started_at"].unique())]
     )
+    room_in = 0.72 if timeline.by_clock else 0.84
+    sheet = Sheet(words.title, words.subtitle, notes, 0.1 + first_in + room_in + lines * (panel_in + gap_in))
     low, high = limits([whole, *groups], scale)
     left, right = 0.62, 0.15
     axes = sheet.axes(left, 0.2, WIDTH_IN - left - right, first_in)
@@ -231,7 +230,7 @@ def _panels(
     width = (WIDTH_IN - left - right - 0.28 * (columns - 1)) / columns
     for place, group in enumerate(groups):
         line, column = divmod(place, columns)
-        top = 0.2 + first_in + 0.72 + line * (panel_in + gap_in)
+        top = 0.2 + first_in + room_in + line * (panel_in + gap_in)
         panel = sheet.axes(left + column * (width + 0.28), top, width, panel_in)
         timeline.draw_bands(panel, found, letters=False)
         timeline.draw_points(panel, group.table, "value", SERIES[0])
