@@ -15,6 +15,7 @@ from typing import Any
 from harness.config import urls
 from harness.config.explain import close_to
 from harness.config.parameters import body_mistakes, header_mistakes, parameter_mistakes
+from harness.config.schema import PROTOCOLS
 from harness.config.shown import (
     SECOND,
     UNREADABLE,
@@ -151,6 +152,8 @@ def _never_asks(data: Tables, name: str, schedule: Tables) -> Iterator[Mistake]:
 def _endpoint(name: str, endpoint: Tables) -> Iterator[Mistake]:
     where: Where = ("endpoints", name)
     protocol = _text(endpoint, "protocol")
+    # An unknown one has its own message, and no rules to break.
+    protocol = protocol if protocol in PROTOCOLS else None
     yield from _address(where, endpoint, protocol)
     for key in ("key_env", "proxy_env"):
         yield from _variable(where, endpoint, key)
