@@ -33,8 +33,10 @@ CronMistake = Callable[[str], str | None]
 """Cron line -> what is wrong with it in a few words, or None."""
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_SECRET_VARIABLE = re.compile(r"KEY|TOKEN|SECRET|PASSWORD", re.IGNORECASE)
+_SECRET_VARIABLE = re.compile(r"(?:KEY|TOKEN|SECRET|PASSWORD)$", re.IGNORECASE)
 _SHORTEST_SECRET = 12
+_MOST_NAMES = 20
+"""Names that a fix lists."""
 _ONLY_FROM = "keys only from the environment or a file: take it out and use key_env or key_file"
 
 Tables = Mapping[str, Any]
@@ -125,7 +127,11 @@ def _names(data: Tables, where: Where, names: list[str], section: str) -> Iterat
             yield Mistake(where, f"names {shown(name)} twice", "keep one of the two")
         elif name not in known:
             near = close_to(name, known)
-            here = f"add [{section}.NAME]" if not known else f"there are: {', '.join(map(plain, known))}"
+            here = (
+                f"there are: {', '.join(map(plain, known[:_MOST_NAMES]))}"
+                if known
+                else f"add [{section}.NAME]"
+            )
             fix = f'did you mean "{plain(near)}"?' if near else here
             yield Mistake(where, f"names {shown(name)}, which is not in [{section}]", fix)
         seen.add(name)
@@ -305,7 +311,7 @@ def _pasted(data: Tables, environ: Mapping[str, str]) -> Iterator[Mistake]:
     secrets = {
         value: name
         for name, value in environ.items()
-        if _SECRET_VARIABLE.search(name) and len(value) >= _SHORTEST_SECRET
+        if _SECRET_VARIABLE.search(name) and len(value) >= _SHORTEST_SECRET and "://" not in value
     }
     for where, value in leaves(data):
         if not isinstance(value, str) or value == UNREADABLE:

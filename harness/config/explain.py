@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
+from itertools import islice
 from typing import Any
 
 from pydantic import ValidationError
@@ -40,7 +41,7 @@ _OTHER_NAMES: Mapping[str, str] = {
 
 def close_to(name: str, known: Iterable[str]) -> str | None:
     """Return the known name the given one was most likely meant to be."""
-    names = {known_name.lower(): known_name for known_name in known}
+    names = {known_name.lower(): known_name for known_name in islice(known, 1000)}
     found = difflib.get_close_matches(name.lower(), names, n=1, cutoff=0.6)
     return names[found[0]] if found else None
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from harness.config import urls
 from harness.config.schema import Alerts, Config, Endpoint
-from harness.config.shown import Mistake, Where, file_text, plain_path
+from harness.config.shown import Mistake, Where, file_text, plain, plain_path
 from harness.errors import ConfigError
 
 _LONGEST_KEY = 16_384
@@ -220,7 +220,7 @@ def _doubts(
     parts = urls.split(endpoint.url)
     if endpoint.protocol.startswith("openai") and parts is not None and parts.path in ("", "/"):
         text = "has no path; nearly all servers answer under /v1"
-        yield Mistake((*where, "url"), text, f'write "{endpoint.url.rstrip("/")}/v1"')
+        yield Mistake((*where, "url"), text, f'write "{plain(endpoint.url.rstrip("/"), 200)}/v1"')
 
 
 def _open_to_others(path: Path) -> bool:
@@ -284,7 +284,7 @@ def _covers(entry: str, host: str, port: int | None) -> bool:
     try:
         return ipaddress.ip_address(host) in ipaddress.ip_network(entry.strip("[]"), strict=False)
     except ValueError:
-        # Not both addresses: names, then, with a port or without.
+        # One of the two is no address: compare names, with a port or without.
         name, _, its_port = entry.partition(":")
         name = name.removeprefix("*").lstrip(".")
         return (host == name or host.endswith(f".{name}")) and its_port in ("", str(port))

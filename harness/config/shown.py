@@ -23,9 +23,7 @@ _SECRET = re.compile(
       | \b[Bb](?:earer|asic)\s+[A-Za-z0-9+/=._-]{8,}""",
     re.VERBOSE,
 )
-_RANDOM = re.compile(
-    r"\b(?=[A-Za-z0-9+/_-]*[a-z])(?=[A-Za-z0-9+/_-]*[A-Z])(?=[A-Za-z0-9+/_-]*\d)[A-Za-z0-9+/_-]{24,}"
-)
+_RANDOM = re.compile(r"\b(?=[A-Za-z]*\d)(?=[a-z0-9]*[A-Z])(?=[A-Z0-9]*[a-z])[A-Za-z0-9]{20,}")
 _HEX = re.compile(r"\b[0-9a-fA-F]{32,}\b")
 _SECRET_NAME = re.compile(
     r"(?:^|[-_])(?:authorization|api[-_]?key|apikey|access[-_]?key|token|secret|password|passwd|cookie)$",

@@ -6,6 +6,8 @@ import ipaddress
 import re
 from urllib.parse import SplitResult, urlsplit
 
+from harness.config.shown import plain
+
 _PLACEHOLDER = re.compile(r"<[^<>]*>|\$?\{[^{}]*\}|\$\w+|\byour[-_]\w+", re.IGNORECASE)
 _PASTED_PATH = re.compile(
     r"/(?:v1/)?(?:chat/completions|completions|responses|messages|embeddings|models(?:/[^/]*)?)/?$|/models/[^/]+:\w+$"
@@ -60,7 +62,7 @@ def problems(url: str, protocol: str | None) -> list[Problem]:
         return [("has a space or control character in it", "remove it")]
     placeholder = _PLACEHOLDER.search(url)
     if placeholder:
-        return [(f"still has the placeholder {placeholder[0]}", "put your own value there")]
+        return [(f"still has the placeholder {plain(placeholder[0])}", "put your own value there")]
     found = _address_problems(url, ("http", "https"), "https://api.openai.com/v1")
     parts = split(url)
     if found or parts is None:
@@ -105,7 +107,7 @@ def _address_problems(url: str, schemes: tuple[str, ...], example: str) -> list[
     if parts.scheme not in schemes:
         return [
             (
-                f"has the scheme {parts.scheme or 'nothing'}",
+                f"has the scheme {plain(parts.scheme) or 'nothing'}",
                 f"use one of {', '.join(f'{s}://' for s in schemes)}",
             )
         ]
@@ -121,7 +123,9 @@ def _path_problems(parts: SplitResult, protocol: str | None) -> list[Problem]:
         kept = parts.path[: pasted.start()]
         if pasted[0].startswith("/v1/") and protocol != "anthropic-messages":
             kept += "/v1"
-        return [(f"ends in {pasted[0]}, which harness adds itself", f'write "{base}{kept}"')]
+        return [
+            (f"ends in {plain(pasted[0])}, which harness adds itself", f'write "{plain(base + kept, 200)}"')
+        ]
     host = (parts.hostname or "").rstrip(".")
     path = parts.path.rstrip("/")
     own = _OWN_PATHS.get(host)
@@ -131,5 +135,5 @@ def _path_problems(parts: SplitResult, protocol: str | None) -> list[Problem]:
         if path not in own[protocol]:
             return [("is not this provider's base URL", f'write "{base}{own[protocol][0]}"')]
     elif protocol == "anthropic-messages" and path.endswith("/v1"):
-        return [("ends in /v1, which harness adds itself", f'write "{base}{path[:-3]}"')]
+        return [("ends in /v1, which harness adds itself", f'write "{plain(base + path[:-3], 200)}"')]
     return []
