@@ -60,11 +60,13 @@ def same_model(requested: str, served: str) -> bool:
     if requested == served:
         return True
     asked, given = _base(requested), _base(served)
-    if asked == given or asked in _ROUTERS or given in _NAMELESS or not given:
+    if asked == given or asked in _ROUTERS or not given:
         return True
     if given in _RESOLVED.get(asked, ()):
         return True
     left, right = _parse(asked), _parse(given)
+    if "-".join(right.core) in _NAMELESS:
+        return True
     if left.quantisation and right.quantisation and left.quantisation != right.quantisation:
         return False
     if left.dates and right.dates and left.dates != right.dates:
