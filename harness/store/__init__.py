@@ -1,0 +1,25 @@
+"""All the SQL there is: evidence, judgements and sums in one SQLite file, each row named by a hash."""
+
+from harness.store.rows import (
+    EndpointRecord,
+    LockHolder,
+    Problem,
+    RunInfo,
+    Stored,
+    SuiteRecord,
+    Verification,
+    suite_record,
+)
+from harness.store.store import Store
+
+__all__ = [
+    "EndpointRecord",
+    "LockHolder",
+    "Problem",
+    "RunInfo",
+    "Store",
+    "Stored",
+    "SuiteRecord",
+    "Verification",
+    "suite_record",
+]

@@ -1,0 +1,288 @@
+"""Opening the database file: one writer, many readers, and plain words for what can go wrong."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shlex
+import sqlite3
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from typing import Literal
+from urllib.parse import quote
+
+from sqlite_utils import Database
+
+from harness.errors import LockedError, StoreError
+from harness.store.migrations import APPLICATION_ID, MIGRATIONS, STEPS
+from harness.store.rows import LockHolder
+
+SQLITE_NEEDED = (3, 37, 0)
+"""The first with STRICT tables."""
+BUSY_MS = 10_000
+_CACHE_KIB = 16_000
+_COMMAND_LENGTH = 200
+
+
+class WriterLock:
+    """The right to write to one database: an advisory lock on `<database>.lock`, let go when the process ends."""
+
+    def __init__(self, database: Path) -> None:
+        self._path = lock_path(database)
+        try:
+            self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        except OSError as error:
+            raise StoreError(
+                f"{self._path}: cannot be made ({error.strerror}): writing to {database} needs a folder that can be "
+                f"written to; make it writable or name another database with --db"
+            ) from error
+        if not self._taken():
+            os.close(self._file)
+            holder = lock_holder(database)
+            who = f"process {holder.pid} ({holder.command})" if holder else "another process"
+            raise LockedError(
+                f"{database}: {who} is writing to it, and there is one writer at a time; "
+                f"wait for it or stop it, or name another database with --db"
+            )
+        command = (
+            shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]) if sys.argv and sys.argv[0] else "python"
+        )
+        note = json.dumps({"pid": os.getpid(), "command": command[:_COMMAND_LENGTH]})
+        with suppress(OSError):  # a full disk must not keep us from reading what is there
+            os.ftruncate(self._file, 0)
+            os.pwrite(self._file, note.encode("utf-8", "replace"), 0)
+
+    def _taken(self) -> bool:
+        # Asking who holds the lock takes it for an instant, so being refused once does not mean there is a writer.
+        for wait_s in (0.02, 0.1, None):
+            try:
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                if wait_s is None:
+                    return False
+                time.sleep(wait_s)
+            else:
+                return True
+        return False
+
+    def release(self) -> None:
+        """Let the next writer in. The file stays: removing it would race with whoever opens it now."""
+        with suppress(OSError):
+            os.ftruncate(self._file, 0)
+        os.close(self._file)
+
+
+def lock_path(database: Path) -> Path:
+    """Return the lock file's path; the same for all names of one database."""
+    real = database.resolve()
+    return real.with_name(real.name + ".lock")
+
+
+def lock_holder(database: Path) -> LockHolder | None:
+    """Return who writes to a database just now, or None when nobody does."""
+    try:
+        file = os.open(lock_path(database), os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:
+            note = os.pread(file, 4096, 0)
+        else:
+            return None
+    finally:
+        os.close(file)
+    try:
+        found = json.loads(note)
+        return LockHolder(int(found["pid"]), str(found["command"]))
+    except (ValueError, KeyError, TypeError):
+        return LockHolder(0, "unknown")
+
+
+@contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Turn SQLite's errors about the file into a StoreError that names it and the fix."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        words = _words(error)
+        if words is None:
+            raise
+        raise StoreError(f"{path}: {words}") from error
+
+
+def _words(error: sqlite3.Error) -> str | None:
+    """Say what an SQLite error means for a user; None when it is a mistake of ours."""
+    name = getattr(error, "sqlite_errorname", None) or ""
+    if name.startswith("SQLITE_FULL"):
+        return "the disk is full; everything up to the last commit is kept: free some space and run again with --resume"
+    if name.startswith("SQLITE_READONLY"):
+        return (
+            "cannot be written to; make the file and its folder writable, or name another database with --db"
+        )
+    if name.startswith("SQLITE_CANTOPEN"):
+        return "cannot be opened; check that it is a file and that it and its folder may be read and written"
+    if name.startswith("SQLITE_NOTADB"):
+        return (
+            "is not an SQLite database; name another file with --db, or move this one away to start a new one"
+        )
+    if name.startswith("SQLITE_CORRUPT"):
+        return f"is damaged ({error}); harness verify says where; restore it from a copy"
+    if name.startswith("SQLITE_IOERR"):
+        return f"the disk does not read or write it ({error}, {name}); check the disk and its quota, then run again with --resume"
+    if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+        return "another program keeps it locked; close it (a database browser, perhaps) and try again"
+    if name.startswith(("SQLITE_NOMEM", "SQLITE_TOOBIG")):
+        return f"SQLite ran out of room ({error})"
+    return None
+
+
+def _text(data: bytes) -> str:
+    """Decode stored text. Replies can hold lone surrogates, which we keep; anything else invalid is made visible."""
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        try:
+            return data.decode("utf-8", "surrogatepass")
+        except UnicodeDecodeError:
+            return data.decode("utf-8", "backslashreplace")
+
+
+def _connect(uri: str) -> Database:
+    connection = sqlite3.connect(
+        uri,
+        uri=True,
+        isolation_level=None,
+        check_same_thread=False,
+        timeout=BUSY_MS / 1000,
+        cached_statements=256,
+    )
+    connection.text_factory = _text
+    return Database(connection, execute_plugins=False)
+
+
+def _uri(path: Path, query: str) -> str:
+    return f"file:{quote(str(path.resolve()))}?{query}"
+
+
+def _check_path(path: Path) -> None:
+    if sqlite3.sqlite_version_info < SQLITE_NEEDED:
+        needed = ".".join(map(str, SQLITE_NEEDED))
+        raise StoreError(
+            f"SQLite {sqlite3.sqlite_version} is too old: {needed} or newer is needed; use a newer Python"
+        )
+    if path.is_dir():
+        raise StoreError(f"{path}: is a folder; name a file with --db, such as {path / 'harness.db'}")
+
+
+def _check_ours(db: Database, path: Path, mode: Literal["write", "read"]) -> bool:
+    """Say whether the schema is up to date; refuse what is not ours or newer than we are."""
+    (application,) = db.execute("PRAGMA application_id").fetchone()
+    applied = [migration.name for migration in MIGRATIONS.applied(db)]
+    (objects,) = db.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    if application != APPLICATION_ID and not applied and (objects or mode == "read"):
+        what = "a database of another program" if objects else "an empty database"
+        raise StoreError(f"{path}: is {what}, not one of harness; name another file with --db")
+    newer = sorted(set(applied) - set(STEPS))
+    if newer:
+        raise StoreError(
+            f"{path}: was written by a newer harness ({', '.join(newer)}); upgrade harness to use it"
+        )
+    return not MIGRATIONS.pending(db)
+
+
+def open_for_writing(path: Path) -> tuple[Database, WriterLock]:
+    """Open the database as its one writer; make it, or bring its schema up to date, if need be."""
+    _check_path(path)
+    try:
+        path.resolve().parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(
+            f"{path}: its folder cannot be made ({error.strerror}); make it, or name another database with --db"
+        ) from error
+    lock = WriterLock(path)
+    try:
+        with explained(path):
+            db = _connect(_uri(path, "mode=rwc"))
+            try:
+                current = _check_ours(db, path, "write")
+                db.execute("PRAGMA journal_mode = WAL")
+                db.execute("PRAGMA synchronous = FULL")
+                db.execute("PRAGMA foreign_keys = ON")
+                db.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+                if not current:
+                    MIGRATIONS.apply(db)
+            except BaseException:
+                db.close()
+                raise
+    except BaseException:
+        lock.release()
+        raise
+    return db, lock
+
+
+def open_for_reading(path: Path) -> Database:
+    """Open the database without ever changing it or holding up its writer.
+
+    A database of an earlier schema is brought up to date in a private temporary copy.
+    """
+    _check_path(path)
+    if not path.exists():
+        raise StoreError(f"{path}: no such database; harness run makes it, or name another with --db")
+    with explained(path):
+        db = _open_reader(path)
+        try:
+            if not _check_ours(db, path, "read"):
+                db = _upgraded_copy(db, path)
+            db.execute("PRAGMA query_only = ON")
+            db.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+        except BaseException:
+            db.close()
+            raise
+    return db
+
+
+def _open_reader(path: Path) -> Database:
+    db = _connect(_uri(path, "mode=ro"))
+    try:
+        db.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except sqlite3.OperationalError as error:
+        db.close()
+        name = getattr(error, "sqlite_errorname", "")
+        log = path.resolve().with_name(path.resolve().name + "-wal")
+        if not name.startswith(("SQLITE_CANTOPEN", "SQLITE_READONLY")) or not os.access(path, os.R_OK):
+            raise
+        if log.exists() and log.stat().st_size:
+            raise StoreError(
+                f"{path}: its folder is read-only and its last changes are still in {log.name}; copy both files to a "
+                f"folder that can be written to and read them there"
+            ) from error
+        # SQLite keeps a small file beside a database in WAL mode even to read it. Where that cannot be made, nobody
+        # can be writing either, so it is safe to read without.
+        db = _connect(_uri(path, "immutable=1"))
+        db.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    return db
+
+
+def _upgraded_copy(db: Database, path: Path) -> Database:
+    with tempfile.NamedTemporaryFile(prefix="harness-", suffix=".db", delete=False) as file:
+        copy_path = Path(file.name)
+    copy = _connect(_uri(copy_path, "mode=rw"))
+    try:
+        with closing(db.conn):
+            db.conn.backup(copy.conn)
+        copy.execute("PRAGMA journal_mode = MEMORY")
+        MIGRATIONS.apply(copy)
+    except BaseException:
+        copy.close()
+        raise
+    finally:
+        # The open connection keeps the unlinked file until it is closed.
+        copy_path.unlink()
+    return copy

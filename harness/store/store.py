@@ -1,0 +1,250 @@
+"""The store: one SQLite file with the evidence, what was judged of it, and the sums that analysis reads."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Literal
+
+from sqlite_utils import Database
+
+from harness.errors import StoreError
+from harness.records import Exchange, Observation, RunHeader, RunStatus
+from harness.store.connection import WriterLock, lock_holder, open_for_reading, open_for_writing
+from harness.store.frames import Frames
+from harness.store.reading import Reader
+from harness.store.rows import EndpointRecord, LockHolder, RunInfo, Stored, SuiteRecord, Verification
+from harness.store.runs import Runs
+from harness.store.verify import Verifier
+from harness.store.writing import Writer
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class Store:
+    """One open database. Use as a context manager; all methods may be called from any thread.
+
+    There is one writer at a time, in this process or another; readers are never in its way, nor it in theirs.
+    """
+
+    def __init__(self, path: Path, db: Database, lock: WriterLock | None) -> None:
+        self.path = path
+        self.db = db
+        """The connection, for reading by hand; the store's own methods are the way to write."""
+        self._lock = lock
+        guard = threading.RLock()
+        self._reader = Reader(db.conn, path, guard)
+        self._runs = Runs(self._reader)
+        self._frames = Frames(self._reader)
+        self._writer = None if lock is None else Writer(db.conn, path, guard, self._reader, self._runs)
+
+    @classmethod
+    def open(cls, path: Path, *, mode: Literal["write", "read"]) -> Store:
+        """Open a database; in write mode make it, or bring its schema up to date, if need be.
+
+        Raises:
+            LockedError: another process writes to it.
+            StoreError: it cannot be opened, or is not one of ours; the message says why and what to do.
+        """
+        if mode == "read":
+            return cls(path, open_for_reading(path), None)
+        return cls(path, *open_for_writing(path))
+
+    @staticmethod
+    def writer(path: Path) -> LockHolder | None:
+        """Return which process writes to a database just now, if any."""
+        return lock_holder(path)
+
+    def close(self) -> None:
+        """Close the file; a writer first moves its log into it."""
+        self.db.close()
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def _writing(self) -> Writer:
+        if self._writer is None:
+            raise StoreError(f"{self.path}: is open for reading only")
+        return self._writer
+
+    # --- writing --------------------------------------------------------------------------------
+
+    def begin_run(
+        self, header: RunHeader, suites: Iterable[SuiteRecord], endpoints: Iterable[EndpointRecord]
+    ) -> int:
+        """Store a run's header and what it uses, chained to the run before; return its number."""
+        return self._writing.begin_run(header, suites, endpoints)
+
+    def resume_run(self, run_id: int, resumed_us: int) -> None:
+        """Put an unfinished run back to `running` and record when.
+
+        Raises:
+            StoreError: there is no such run, or it is done.
+        """
+        self._writing.resume_run(run_id, resumed_us)
+
+    def append(
+        self, run_id: int, exchanges: Sequence[Exchange], observations: Sequence[tuple[int, Observation]] = ()
+    ) -> list[int]:
+        """Commit new exchanges, and observations of exchanges committed earlier, in one transaction.
+
+        Args:
+            run_id: a run that was begun or resumed and has not ended.
+            exchanges: in the order in which they are chained.
+            observations: (row of a final exchange, what it means).
+
+        Returns:
+            The rows of the new exchanges, in order.
+        """
+        return self._writing.append(run_id, exchanges, observations)
+
+    def finish_run(self, run_id: int, status: RunStatus, finished_us: int) -> None:
+        """End a run and seal what it has: counts, newest hash, status and time are hashed together."""
+        self._writing.finish_run(run_id, status, finished_us)
+
+    def replace_observations(self, observations: Iterable[tuple[int, Observation]], replaced_us: int) -> int:
+        """Put new observations in place of old ones in one transaction, and correct the sums.
+
+        The old ones are kept with the versions that made them. An exchange without an observation gets its first.
+
+        Returns:
+            How many differed from what was there.
+        """
+        return self._writing.replace_observations(observations, replaced_us)
+
+    # --- runs -----------------------------------------------------------------------------------
+
+    def run_count(self) -> int:
+        """Return how many runs there are."""
+        return self._runs.run_count()
+
+    def run_info(self, run_id: int) -> RunInfo:
+        """Return one run as it stands.
+
+        Raises:
+            StoreError: there is none of that number.
+        """
+        return self._runs.run(run_id)
+
+    def run_header(self, run_id: int) -> RunHeader:
+        """Return what was known about a run before its first call."""
+        return self._runs.run(run_id).header
+
+    def last_run(self) -> RunInfo | None:
+        """Return the newest run, if there is one."""
+        return self._runs.last_run()
+
+    def resumable(self) -> list[int]:
+        """Return the numbers of the runs that are not done, oldest first."""
+        return self._runs.resumable()
+
+    def done_indexes(self, run_id: int) -> bytearray:
+        """Return one byte per call of the run's plan: 1 where it has its final exchange."""
+        return self._runs.done_indexes(run_id)
+
+    def outcomes(self, run_id: int) -> dict[str, int]:
+        """Return how often each outcome occurred in a run; outcomes that did not are left out."""
+        return self._runs.outcomes(run_id)
+
+    def unmapped(self) -> list[tuple[str, str, int]]:
+        """Return (endpoint, `field=value`, how often) for wire values without a place in our tables."""
+        return self._runs.unmapped()
+
+    def mean_latency_ms(self) -> dict[str, float]:
+        """Return the mean latency of measured exchanges by endpoint, over the last 20 runs."""
+        return self._runs.mean_latency_ms()
+
+    def run_cost_usd(self, run_id: int) -> float:
+        """Return what a run has cost so far, US dollars."""
+        return self._runs.run_cost_usd(run_id)
+
+    def spent(self, since_us: int) -> tuple[float, int]:
+        """Return (US dollars, calls) since a moment, counted by whole UTC hours."""
+        return self._runs.spent(since_us)
+
+    def suites(self, run_id: int) -> list[SuiteRecord]:
+        """Return the suites of a run as they were used, fresh probes with their text."""
+        return self._runs.suites(run_id)
+
+    def endpoints(self, run_id: int) -> list[EndpointRecord]:
+        """Return the endpoints of a run as they were used."""
+        return self._runs.endpoints(run_id)
+
+    # --- evidence -------------------------------------------------------------------------------
+
+    def exchange(self, ref: str) -> list[Stored]:
+        """Return the exchanges of a call: by its id, the row number of one exchange, or the beginning of the id.
+
+        Raises:
+            UsageError: several calls' ids begin so.
+        """
+        return self._reader.find(ref)
+
+    def exchanges(
+        self,
+        run_id: int | None = None,
+        endpoint: str | None = None,
+        suite: str | None = None,
+        probe_id: str | None = None,
+        outcome: str | None = None,
+        *,
+        final: bool = True,
+    ) -> Iterator[Stored]:
+        """Yield exchanges in order of writing; `final` leaves out tries that were repeated."""
+        return self._reader.exchanges(run_id, endpoint, suite, probe_id, outcome, final=final)
+
+    def unobserved(self, run_id: int) -> Iterator[tuple[int, Exchange]]:
+        """Yield (row, exchange) for what was stored but not judged, as after a kill."""
+        return self._reader.unobserved(run_id)
+
+    def past_observations(self, row_id: int) -> list[tuple[int, Observation]]:
+        """Return (when it was replaced, observation) for each earlier judgement of an exchange, oldest first."""
+        return self._reader.past_observations(row_id)
+
+    def verify(self, progress: Callable[[int, int], None] | None = None) -> Verification:
+        """Check every hash, every sum and the file itself, on one consistent view of the database.
+
+        Args:
+            progress: called with (exchanges checked, exchanges there are).
+        """
+        with Store.open(self.path, mode="read") as fresh:
+            return Verifier(fresh.db.conn, fresh._reader).verify(progress)
+
+    # --- tables ---------------------------------------------------------------------------------
+
+    def tallies(
+        self,
+        endpoints: Sequence[str] | None = None,
+        suites: Sequence[str] | None = None,
+        run_ids: Sequence[int] | None = None,
+        since_us: int | None = None,
+        until_us: int | None = None,
+    ) -> pd.DataFrame:
+        """Return one row per (run, endpoint, suite, probe); `until_us` is exclusive."""
+        return self._frames.tallies(endpoints, suites, run_ids, since_us, until_us)
+
+    def identities(
+        self,
+        endpoints: Sequence[str] | None = None,
+        run_ids: Sequence[int] | None = None,
+        since_us: int | None = None,
+        until_us: int | None = None,
+    ) -> pd.DataFrame:
+        """Return one row per (run, endpoint, served model, fingerprint); `until_us` is exclusive."""
+        return self._frames.identities(endpoints, run_ids, since_us, until_us)
+
+    def runs(self) -> pd.DataFrame:
+        """Return one row per run, oldest first."""
+        return self._frames.runs()
