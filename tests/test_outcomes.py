@@ -318,6 +318,12 @@ ACCESS: list[tuple[str, Any, int, str]] = [
     (CHAT, error(), 403, "permission"),
     (CHAT, error(code="model_not_found", type="invalid_request_error"), 404, "withdrawn"),
     (CHAT, error("The model x has been decommissioned", code="model_decommissioned"), 400, "withdrawn"),
+    (
+        CHAT,
+        error("The model `text-davinci-003` has been deprecated, learn more", code=None),
+        400,
+        "withdrawn",
+    ),
     (CHAT, b"<html>404 page not found</html>", 404, "withdrawn"),
     (CHAT, error(), 410, "withdrawn"),
     (CHAT, error(code="insufficient_quota", type="insufficient_quota"), 429, "account"),
@@ -420,6 +426,19 @@ FAILURES: list[tuple[str, Any, int, str, bool]] = [
     (MESSAGES, {"type": "error", "error": {"type": "overloaded_error"}}, 529, "overloaded", True),
     (MESSAGES, {"type": "error", "error": {"type": "rate_limit_error"}}, 429, "rate_limited", True),
     (MESSAGES, {"type": "error", "error": {"type": "api_error"}}, 500, "server_error", True),
+    (
+        MESSAGES,
+        {
+            "type": "error",
+            "error": {
+                "type": "invalid_request_error",
+                "message": "`temperature` is deprecated for this model.",
+            },
+        },
+        400,
+        "bad_request",
+        False,
+    ),
     (GEMINI, error(code=429, status="RESOURCE_EXHAUSTED"), 429, "rate_limited", True),
     (GEMINI, error(code=503, status="UNAVAILABLE"), 503, "overloaded", True),
     (GEMINI, error(code=504, status="DEADLINE_EXCEEDED"), 504, "server_timeout", True),

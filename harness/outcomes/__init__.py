@@ -33,14 +33,13 @@ VERSION: Final = 1
 
 RULES: Final[Mapping[str, str]] = {
     "no_reply": "no HTTP reply came: `failed`, the failure is the reason",
+    "finish_refusal": "the finish reason is a policy's: `refused` by the provider",
     "policy_block": "a field made for blocks is set: `refused` by the provider",
     "refusal_field": "a field made for refusals is set: `refused` by the provider",
-    "finish_refusal": "the finish reason is a policy's: `refused` by the provider",
     "error_refusal": "an error's code or type is a policy's: `refused` by the provider",
     "error_message_refusal": "an error's words are a policy's: `refused` by the provider",
     "error_access": "an error's code, type or words are about access: `denied`",
     "status_access": "the HTTP status is about access: `denied`",
-    "finish_access": "the finish reason is about the account: `denied`",
     "error_after_content": "an error that is no policy came after content: `cut`",
     "error_failure": "an error's code, type or words say that nothing was tried or it failed: `failed`",
     "status_failure": "the HTTP status says so: `failed`",
@@ -49,6 +48,7 @@ RULES: Final[Mapping[str, str]] = {
     "malformed": "a success status with bytes that are no reply of this protocol: `failed`",
     "stream_cut": "a stream ended after content and without its closing event: `cut`",
     "stream_incomplete": "a stream ended before content and without its closing event: `failed`",
+    "finish_access": "the finish reason is about the account: `denied`",
     "token_limit": "our own token limit, or the context, ended it: `truncated`, with or without content",
     "content": "content came and the finish reason says it is all: `answered`, until the text is read",
     "finish_cut": "content came and the finish reason says it is not all: `cut`",

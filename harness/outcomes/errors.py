@@ -70,8 +70,9 @@ _GROUPS: Final[tuple[tuple[str, Meaning, str], ...]] = (
     # --- Azure ---
     ("Azure", POLICY, "ResponsibleAIPolicyViolation contentFilter"),
     ("Azure", WITHDRAWN, "DeploymentNotFound ModelDeprecated ResourceNotFound"),
-    ("Azure", PERMISSION, "AccessDenied OperationNotSupported PermissionDenied AuthorizationFailed"),
+    ("Azure", PERMISSION, "AccessDenied PermissionDenied AuthorizationFailed"),
     ("Azure", KEY, "InvalidSubscriptionKey Unauthorized InvalidAuthenticationToken"),
+    ("Azure", BAD, "OperationNotSupported"),
     ("Azure", BUSY, "NoCapacity ServerBusy"),
     ("Azure", LIMITED, "RateLimitReached TooManyRequests"),
     ("Azure", BROKEN, "InternalServerError"),
@@ -79,9 +80,13 @@ _GROUPS: Final[tuple[tuple[str, Meaning, str], ...]] = (
     # --- servers and routers that speak OpenAI's protocols ---
     ("Groq", WITHDRAWN, "model_decommissioned"),
     ("Groq", ACCOUNT, "organization_restricted blocked_api_access"),
-    ("Groq", PERMISSION, "model_permission_blocked_org model_permission_blocked_project"),
+    (
+        "Groq",
+        PERMISSION,
+        "model_permission_blocked_org model_permission_blocked_project model_terms_required",
+    ),
     ("Groq", BUSY, "capacity_exceeded over_capacity"),
-    ("Groq", BAD, "tool_use_failed json_validate_failed model_terms_required"),
+    ("Groq", BAD, "tool_use_failed json_validate_failed"),
     ("vLLM", _BAD_VAGUE, "BadRequestError invalid_request_message"),
     ("vLLM", KEY, "AuthenticationError UnauthorizedError"),
     ("vLLM", WITHDRAWN, "NotFoundError"),

@@ -285,8 +285,8 @@ MESSAGES: Final[tuple[tuple[str, re.Pattern[str], Meaning], ...]] = tuple(
         ("key", r"api key not valid|(?:invalid|incorrect) api key|api key (?:has )?expired", KEY),
         (
             "withdrawn",
-            r"model\b.{0,200}\b(?:deprecated|decommissioned|retired|been removed)"
-            r"|model\b.{0,200}\bno longer (?:available|supported)",
+            r"\bmodel[ \w./:`'\"-]{0,120} (?:has been|was) (?:deprecated|decommissioned|retired|removed|shut down)"
+            r"|\bmodel[ \w./:`'\"-]{0,120} (?:is|are) (?:decommissioned|retired|discontinued|no longer available)",
             WITHDRAWN,
         ),
     )
