@@ -146,7 +146,12 @@ class Plan:
                     input_tokens += samples * estimate.input_tokens
                     output_tokens += samples * estimate.output_tokens
                     cost_usd += samples * estimate.cost_usd
-        if latency_ms is None:
+        endpoint = self.endpoints[name]
+        if latency_ms is None and endpoint.launch is not None:
+            # A small model on one core: its slots share it, so that concurrency buys nothing.
+            busy_s = calls * 0.3 + input_tokens / 300 + output_tokens / 80
+            busy_s *= limits.concurrency
+        elif latency_ms is None:
             busy_s = calls * _OVERHEAD_S + output_tokens / _TOKENS_PER_SECOND
         else:
             busy_s = calls * latency_ms / 1000

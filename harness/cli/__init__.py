@@ -71,6 +71,6 @@ def run(arguments: Sequence[str]) -> int:
         return EXIT_ERROR
     except BrokenPipeError:
         # The reader of a pipe left early (`harness plan --json | head`): nothing to say, nowhere to say it.
-        sys.stdout = None  # type: ignore[assignment]
+        sys.stdout = None
         return EXIT_ERROR
     return code if isinstance(code, int) else 0

@@ -15,7 +15,7 @@ import typer
 from rich.console import Console
 
 from harness.config import Config, load_config
-from harness.errors import ConfigError, StoreError, UsageError
+from harness.errors import ConfigError, StoreError
 from harness.monitor.schedule import cron_mistake
 from harness.records import JSON
 from harness.store import Store
@@ -34,9 +34,18 @@ EndpointOption = Annotated[
 ]
 DEFAULT_CONFIG = Path("config.toml")
 
-out = Console(highlight=False, soft_wrap=True)
+
+
+def _console(stderr: bool) -> Console:
+    """Return a console; where there is no terminal to fold lines for, they are not folded."""
+    terminal = (sys.stderr if stderr else sys.stdout).isatty()
+    return Console(stderr=stderr, highlight=False, soft_wrap=True, width=None if terminal else _FILE_WIDTH)
+
+
+_FILE_WIDTH = 200
+out = _console(stderr=False)
 """Results: stdout."""
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+err = _console(stderr=True)
 """Progress, notes and mistakes: stderr."""
 
 
@@ -45,6 +54,7 @@ class Project:
     """A loaded config with what it names."""
 
     config: Config
+    file: Path
     folder: Path
     """Where the config lies; paths in it are relative to this."""
     database: Path
@@ -76,10 +86,11 @@ def load_project(config_path: Path, db: Path | None) -> Project:
     Raises:
         ConfigError: with every mistake in it.
     """
-    config = load_config(config_path, cron_mistake=cron_mistake)
+    config = load_config(config_path, environment(), cron_mistake=cron_mistake)
     folder = config_path.resolve().parent
     return Project(
         config,
+        config_path,
         folder,
         db if db is not None else folder / config.storage.database,
         folder / config.storage.results,
@@ -118,16 +129,3 @@ def print_json_line(value: JSON) -> None:
 def environment() -> Mapping[str, str]:
     """Return the process's environment, for the config room to read."""
     return os.environ
-
-
-def one_of(name: str, wanted: str | None, have: Sequence[str]) -> str:
-    """Return the wanted name, or the only one there is.
-
-    Raises:
-        UsageError: it is not there, or there are several to choose from.
-    """
-    if wanted is None and len(have) == 1:
-        return have[0]
-    if wanted not in have:
-        raise UsageError(f"no {name} named {wanted!r}; there are: {', '.join(have) or 'none'}")
-    return wanted

@@ -10,8 +10,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from harness.cli.context import DEFAULT_CONFIG, ConfigOption, DbOption, JsonOption, database_path, err, out, print_json, reading
 from harness.errors import EXIT_DONE, EXIT_ERROR, StoreError
+from harness.limits import RealClock
 from harness.monitor import regrade as regrading
-from harness.store import Filter, Store
+from harness.store import Store
 
 
 def register(app: typer.Typer) -> None:
@@ -84,9 +85,10 @@ def regrade(
     path: Path = database_path(config, db)
     if not path.exists():
         raise StoreError(f"{path}: no database there; nothing to judge")
-    chosen = Filter(run_ids=tuple(run) if run else None, suites=(suite,) if suite else None)
     with Store.open(path, mode="write") as store, _Bar("judging") as bar:
-        found = regrading.regrade(store, chosen, everything=everything, on_progress=bar)
+        found = regrading(
+            store, run_ids=run or None, suite=suite, everything=everything, now_us=RealClock().now_us(), on_progress=bar
+        )
     if as_json:
         print_json(
             {

@@ -23,7 +23,8 @@ from harness.cli.context import (
     print_json,
     print_json_line,
 )
-from harness.config import TEMPLATE, missing_keys, warnings
+from harness import local
+from harness.config import config_warnings, missing_keys, template_text
 from harness.endpoints import adapter
 from harness.errors import ConfigError, UsageError
 from harness.monitor import next_seed
@@ -49,7 +50,7 @@ def init(
     force: Annotated[bool, typer.Option("--force", help="Replace files that are there.")] = False,
 ) -> None:
     """Write a commented config.toml and an example suite."""
-    files = {"config.toml": TEMPLATE} | {f"probes/example/{name}": text for name, text in EXAMPLE_FILES.items()}
+    files = {"config.toml": template_text()} | {f"probes/example/{name}": text for name, text in EXAMPLE_FILES.items()}
     there = [name for name in files if (folder / name).exists()]
     if there and not force:
         raise UsageError(f"{', '.join(str(folder / name) for name in there)}: already there; --force replaces")
@@ -88,10 +89,11 @@ def check(
     suites = project.suites()
     planned, latency = _planned(project, suites, suite, endpoint, None)
     asked = planned.endpoints
-    missing = missing_keys(project.config, environment(), only=list(asked))
+    missing = [words for name, each in asked.items() for words in local.problems(each, name, folder=project.folder)]
+    missing += missing_keys(project.config, environment(), project.file, list(asked))
     if missing:
         raise ConfigError(missing)
-    notes: list[str] = list(warnings(project.config, environment()))
+    notes: list[str] = config_warnings(project.config, environment(), project.file)
     for name, each in asked.items():
         probes = [probe for used in planned.suites_of(name) for probe in planned.suites[used].probes]
         notes.extend(f"endpoints.{name}: {words}" for words in adapter(each.protocol).limitations(each, probes))

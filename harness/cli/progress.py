@@ -20,7 +20,8 @@ class Display:
         self._bar: Progress | None = None
         self._started_s = time.monotonic()
         self._first_done: int | None = None
-        self._printed_s = 0.0
+        self._printed_s = time.monotonic()
+        self._printed = -1
 
     def __enter__(self) -> Display:
         if err.is_terminal:
@@ -48,8 +49,8 @@ class Display:
         words = self._words(state, now_s)
         if self._bar is not None:
             self._bar.update(self._task, total=state.planned, completed=state.done, run=str(state.run_id), words=words)
-        elif now_s - self._printed_s >= _PLAIN_EVERY_S or state.done == state.planned:
-            self._printed_s = now_s
+        elif state.done > self._printed and (now_s - self._printed_s >= _PLAIN_EVERY_S or state.done == state.planned):
+            self._printed_s, self._printed = now_s, state.done
             err.print(f"run {state.run_id}: {state.done}/{state.planned} calls, {words}", markup=False)
 
     def _words(self, state: State, now_s: float) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,7 +22,7 @@ from harness.cli.context import (
     reading,
 )
 from harness.cli.results import evidence_of, grid, percent, print_comparison
-from harness.cli.selection import HELP, Selection, parse
+from harness.cli.selection import HELP, identical_answers, parse, redefined
 from harness.errors import EvidenceError, UsageError
 from harness.monitor import standing
 from harness.records import JSON, utc_text
@@ -106,7 +107,7 @@ def status(
 
 def _standing(store: Store, run_id: int, status: str) -> str:
     """A run marked as running whose process is gone was interrupted."""
-    if status == "running" and not (store.writer() is not None and run_id == store.run_count()):
+    if status == "running" and not (Store.writer(store.path) is not None and run_id == store.run_count()):
         return "interrupted"
     return status
 
@@ -133,18 +134,17 @@ def compare(
     This describes; it is not a finding. Two ordinary days can differ as much.
     """
     with reading(config, db) as store:
-        endpoints, models = store.names()
-        left, right = parse(a, endpoints, models), parse(b, endpoints, models)
-        for side in (left, right):
-            _there(store, side)
+        identities = store.identities()
+        known = sorted(identities["endpoint"].unique()), sorted(identities["model"].unique())
+        left, right = parse(a, *known).tallies(store), parse(b, *known).tallies(store)
         found = tables.compare(
-            store.tallies(left.filter),
-            store.tallies(right.filter),
-            left_label=left.text,
-            right_label=right.text,
-            identities=store.identities(),
-            answers=tables.Answers(*store.identical_answers(left.filter, right.filter)),
-            redefined=store.redefined(left.filter, right.filter),
+            left,
+            right,
+            left_label=a,
+            right_label=b,
+            identities=identities,
+            answers=identical_answers(store, left, right),
+            redefined=redefined(store, left, right),
         )
     if plot is not None:
         from harness import plots
@@ -155,12 +155,6 @@ def compare(
         return
     print_comparison(found, groups)
     out.print(tables.NOT_A_FINDING)
-
-
-def _there(store: Store, side: Selection) -> None:
-    wanted = side.filter.run_ids
-    if wanted is not None and not any(1 <= run_id <= store.run_count() for run_id in wanted):
-        raise EvidenceError(f"{side.text}: no such run; the database has runs 1 to {store.run_count()}")
 
 
 def report(
@@ -220,7 +214,7 @@ def show(
 
 
 def _list(store: Store, run: int | None, outcome: str | None, suite: str | None, limit: int, as_json: bool) -> None:
-    rows = store.calls(run_id=run, outcome=outcome, suite=suite, limit=limit)
+    rows = list(islice(store.exchanges(run_id=run, outcome=outcome, suite=suite), limit))
     if as_json:
         print_json([_stored_json(each) for each in rows])
         return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -12,6 +13,8 @@ from rich.table import Table
 
 from harness import __version__, tables
 from harness.cli.context import out
+from harness.monitor import Summary
+from harness.records import RunStatus
 from harness.store import Store
 from harness.tables import Comparison, Evidence, Row, SuiteNote
 
@@ -21,23 +24,35 @@ if TYPE_CHECKING:
 
 def evidence_of(store: Store, database: Path, now: datetime | None = None, run_ids: Sequence[int] | None = None) -> Evidence:
     """Read everything reports and plots are made from."""
-    notes = {
-        name: SuiteNote(
-            title=str(header.get("title", "")),
-            description=str(header.get("description", "")),
-            arms=tuple(str(arm) for arm in _list(header.get("arms"))),
-        )
-        for name, header in store.suite_headers().items()
-    }
+    runs = store.runs()
+    if run_ids is not None:
+        runs = runs[runs["run_id"].isin(run_ids)]
     return Evidence(
-        runs=store.runs(run_ids=run_ids),
+        runs=runs,
         tallies=store.tallies(run_ids=run_ids),
         identities=store.identities(run_ids=run_ids),
         generated_at=now or datetime.now(UTC),
         harness_version=__version__,
         database=database.name,
-        suites=notes,
+        suites=_suite_notes(store, runs),
     )
+
+
+def _suite_notes(store: Store, runs: pd.DataFrame) -> dict[str, SuiteNote]:
+    """Return what the suites of these runs say about themselves, each as it was used last."""
+    notes: dict[str, SuiteNote] = {}
+    for run_id, names in zip(reversed(runs["run_id"].tolist()), reversed(runs["suites"].tolist()), strict=True):
+        if json.loads(names).keys() <= notes.keys():
+            continue
+        for suite in store.suites(run_id):
+            header = suite.header
+            note = SuiteNote(
+                title=str(header.get("title", "")),
+                description=str(header.get("description", "")),
+                arms=tuple(str(arm) for arm in _list(header.get("arms"))),
+            )
+            notes.setdefault(suite.name, note)
+    return notes
 
 
 def _list(value: object) -> Sequence[object]:
@@ -80,14 +95,12 @@ def points_span(low: float | None, high: float | None) -> str:
 def print_run_tables(evidence: Evidence) -> None:
     """Print what one or more runs found: per endpoint and suite, then the twins."""
     summary = tables.summarise(evidence.tallies)
-    table = grid("endpoint", "suite", "asked", "right", "95%", "answered", "unreadable", "refused", "truncated", "other",
-                 "failed", right=9)
+    table = grid("endpoint", "suite", "asked", "right", "95%", "refused", "no answer", "failed", right=6)
     for row in _rows(summary):
-        other = row["cut"] + row["empty"] + row["denied"]
+        unread = row["unparsed"] + row["truncated"] + row["cut"] + row["empty"] + row["denied"]
         table.add_row(
             str(row["endpoint"]), str(row["suite"]), f"{row['n']:,}", percent(row["score"]), span(row["low"], row["high"]),
-            f"{row['answered']:,}", f"{row['unparsed']:,}", f"{row['refused']:,}", f"{row['truncated']:,}", f"{other:,}",
-            f"{row['failed']:,}",
+            f"{row['refused']:,}", f"{unread:,}", f"{row['failed']:,}",
         )
     out.print(table)
     differences = tables.twins(evidence.tallies, dict(evidence.suites))
@@ -134,3 +147,18 @@ def _comparison_cells(row: Row) -> list[str]:
 
 def _rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
     return [{str(key): value for key, value in row.items()} for row in frame.to_dict("records")]
+
+
+def print_run(store: Store, summary: Summary, database: Path) -> None:
+    """Print what a run found and what to do next."""
+    print_run_tables(evidence_of(store, database, run_ids=[summary.run_id]))
+    out.print(f"\n{summary.words()}", markup=False)
+    if summary.status is not RunStatus.DONE:
+        out.print("unfinished: harness run --resume sends only what is missing")
+    failed = summary.outcomes.get("failed", 0) + summary.outcomes.get("denied", 0)
+    if failed:
+        out.print(f"why calls failed or were denied: harness show --run {summary.run_id} --outcome failed (or denied)")
+    out.print(
+        f"next: harness report; harness show --run {summary.run_id}; run again and harness compare "
+        f"{summary.run_id} {summary.run_id + 1}; or harness watch"
+    )

@@ -27,8 +27,8 @@ from harness.cli.context import (
 from harness.cli.planning import SeedOption
 from harness.cli.progress import Display
 from harness.cli.results import print_run
-from harness.config import missing_keys, proxy_for, read_key
-from harness.errors import EXIT_DONE, EXIT_ERROR, EXIT_EVIDENCE, ConfigError, UsageError
+from harness.config import alert_urls, proxy_for, read_keys
+from harness.errors import EXIT_DONE, EXIT_ERROR, EXIT_EVIDENCE, UsageError
 from harness.limits import RealClock
 from harness.monitor import Access, Summary, Watch, run_cycle
 from harness.records import RunStatus
@@ -49,16 +49,13 @@ def access_of(project: Project, only: list[str] | None = None) -> Access:
 
     Raises:
         ConfigError: with every key that is missing.
+        UsageError: alerts are configured and cannot be sent.
     """
-    names = [name for name in project.config.endpoints if only is None or name in only]
-    missing = missing_keys(project.config, environment(), only=names)
-    if missing:
-        raise ConfigError(missing)
-    chosen = {name: project.config.endpoints[name] for name in names}
-    return Access(
-        keys={name: read_key(endpoint, environment(), project.folder) for name, endpoint in chosen.items()},
-        proxies={name: proxy_for(endpoint, environment()) for name, endpoint in chosen.items()},
-    )
+    config = project.config
+    alerts.require(config.alerts)
+    keys = read_keys(config, environment(), project.file, only)
+    proxies = {name: proxy_for(config.endpoints[name], config.endpoints[name].url, environment()) for name in keys}
+    return Access(keys, proxies)
 
 
 def stoppable(work: Callable[[Stop], Awaitable[T]]) -> T:
@@ -120,14 +117,15 @@ def run(
                 lambda stop: run_cycle(
                     project.config, suites, store, access,
                     clock=RealClock(), stop=stop, seed=seed, resume=resumed,
-                    only_suites=suite, only_endpoints=endpoint, on_progress=display,
+                    only_suites=suite, only_endpoints=endpoint, folder=project.folder,
+                    on_progress=display, on_note=lambda words: err.print(f"note: {words}", markup=False),
                 )
             )
-        notify(project, store, summary)
+        notify(project, summary)
         if as_json:
             print_json(summary.as_json())
         else:
-            print_run(store, summary, project)
+            print_run(store, summary, project.database)
     return exit_code(summary)
 
 
@@ -139,14 +137,14 @@ def exit_code(summary: Summary) -> int:
     return EXIT_DONE if learnt or summary.planned == 0 or summary.sent_now == 0 else EXIT_EVIDENCE
 
 
-def notify(project: Project, store: Store, summary: Summary) -> None:
+def notify(project: Project, summary: Summary) -> None:
     """Tell people what the config asks to be told; a message that fails is noted and changes nothing."""
-    for kind, words in summary.incidents(project.config.alerts.coverage_below):
-        if kind not in project.config.alerts.on or project.config.alerts.urls_env is None:
-            continue
-        sent = alerts.send(project.config.alerts, environment(), f"harness: run {summary.run_id} {kind}", words)
-        if sent.problem is not None:
-            err.print(f"note: alert not sent: {sent.problem}", markup=False)
+    wanted = project.config.alerts
+    urls = alert_urls(wanted, environment())
+    for kind, words in summary.incidents(wanted.coverage_below):
+        sent = alerts.send(wanted, urls, kind, f"harness: run {summary.run_id} {kind}", words)
+        if sent.problem:
+            err.print(f"note: {sent.problem}", markup=False)
 
 
 def watch(config: ConfigOption = DEFAULT_CONFIG, db: DbOption = None) -> int:
@@ -159,12 +157,12 @@ def watch(config: ConfigOption = DEFAULT_CONFIG, db: DbOption = None) -> int:
     with Store.open(project.database, mode="write") as store:
 
         async def main(stop: Stop) -> None:
-            watcher = Watch(project.config, suites, store, access, clock=RealClock(), stop=stop)
+            watcher = Watch(project.config, suites, store, access, clock=RealClock(), stop=stop, folder=project.folder)
             watcher.on_say = lambda words: out.print(words, markup=False)
 
             def on_end(summary: Summary) -> None:
                 out.print(summary.words(), markup=False)
-                notify(project, store, summary)
+                notify(project, summary)
 
             watcher.on_end = on_end
             await watcher.run()

@@ -5,9 +5,16 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
+from typing import TYPE_CHECKING
 
-from harness.errors import UsageError
-from harness.store import Filter
+from harness.errors import EvidenceError, UsageError
+from harness.observe import read_reply
+from harness.records import Probe
+from harness.store import Store
+from harness.tables import Answers
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 HELP = (
     "A run (3, run:3), several (run:3-7), a day or a window in UTC (2026-11-21, 2026-11-01..2026-11-07), an endpoint "
@@ -19,10 +26,43 @@ _WINDOW = re.compile(r"^(\d{4}-\d\d-\d\d)?(\.\.)?(\d{4}-\d\d-\d\d)?$")
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """One side of a comparison."""
+    """One side of a comparison; None leaves a thing unrestricted."""
 
     text: str
-    filter: Filter
+    run_ids: tuple[int, ...] | None = None
+    since_us: int | None = None
+    until_us: int | None = None
+    endpoint: str | None = None
+    model: str | None = None
+    vantage: str | None = None
+
+    def tallies(self, store: Store) -> pd.DataFrame:
+        """Read the tallies of this side.
+
+        Raises:
+            EvidenceError: there are none.
+        """
+        frame = store.tallies(
+            endpoints=None if self.endpoint is None else [self.endpoint],
+            run_ids=self.run_ids,
+            since_us=self.since_us,
+            until_us=self.until_us,
+        )
+        if self.model is not None:
+            frame = frame[frame["model"] == self.model]
+        if self.vantage is not None:
+            asked = {
+                (run_id, each.name)
+                for run_id in frame["run_id"].unique().tolist()
+                for each in store.endpoints(run_id)
+                if each.vantage == self.vantage
+            }
+            frame = frame[[pair in asked for pair in zip(frame["run_id"], frame["endpoint"], strict=True)]]
+        if frame.empty:
+            raise EvidenceError(
+                f"{self.text}: no finished exchanges there; the database has runs 1 to {store.run_count()} (harness status)"
+            )
+        return frame
 
 
 def parse(text: str, endpoints: list[str], models: list[str]) -> Selection:
@@ -36,13 +76,13 @@ def parse(text: str, endpoints: list[str], models: list[str]) -> Selection:
     Raises:
         UsageError: a part cannot be read or names nothing that is there.
     """
-    chosen = Filter()
+    chosen = Selection(text)
     for part in (piece.strip() for piece in text.split(",")):
         chosen = _narrow(chosen, part, text, endpoints, models)
-    return Selection(text, chosen)
+    return chosen
 
 
-def _narrow(chosen: Filter, part: str, text: str, endpoints: list[str], models: list[str]) -> Filter:
+def _narrow(chosen: Selection, part: str, text: str, endpoints: list[str], models: list[str]) -> Selection:
     if match := _RUNS.match(part):
         first, last = int(match[1]), int(match[2] or match[1])
         if last < first or last - first > 1_000_000:
@@ -59,15 +99,15 @@ def _narrow(chosen: Filter, part: str, text: str, endpoints: list[str], models: 
         return replace(chosen, since_us=_start_us(since), until_us=_start_us(until, days=1))
     kind, colon, name = part.partition(":")
     if colon and kind == "endpoint":
-        return replace(chosen, endpoints=(_there("endpoint", name, endpoints),))
+        return replace(chosen, endpoint=_there("endpoint", name, endpoints))
     if colon and kind == "model":
-        return replace(chosen, models=(_there("model", name, models),))
+        return replace(chosen, model=_there("model", name, models))
     if colon and kind == "vantage":
-        return replace(chosen, vantages=(name,))
+        return replace(chosen, vantage=name)
     if part in endpoints:
-        return replace(chosen, endpoints=(part,))
+        return replace(chosen, endpoint=part)
     if part in models:
-        return replace(chosen, models=(part,))
+        return replace(chosen, model=part)
     raise UsageError(f"{text!r}: cannot tell what {part!r} is. {HELP}")
 
 
@@ -82,3 +122,53 @@ def _start_us(day: date | None, days: int = 0) -> int | None:
         return None
     moment = datetime.combine(day, time(), UTC) + timedelta(days=days)
     return int(moment.timestamp() * 1e6)
+
+
+_COMPARED_AT_MOST = 50_000
+
+
+def identical_answers(store: Store, left: pd.DataFrame, right: pd.DataFrame) -> Answers | None:
+    """Count answers that are the same, byte for byte, among calls asked on both sides.
+
+    Paired by endpoint (where the sides share them), suite, probe and sample, the latest run of each side counting. None
+    when there are so many that reading them again would take minutes.
+    """
+    if int(left["n"].sum()) + int(right["n"].sum()) > _COMPARED_AT_MOST:
+        return None
+    shared = set(left["endpoint"]) & set(right["endpoint"])
+    ours, theirs = _texts(store, left, bool(shared)), _texts(store, right, bool(shared))
+    both = ours.keys() & theirs.keys()
+    return Answers(sum(ours[key] == theirs[key] for key in both), len(both))
+
+
+def _texts(store: Store, frame: pd.DataFrame, by_endpoint: bool) -> dict[tuple[str, str, str, int], str]:
+    texts: dict[tuple[str, str, str, int], str] = {}
+    endpoints = set(frame["endpoint"])
+    for run_id in sorted(frame["run_id"].unique().tolist()):
+        for stored in store.exchanges(run_id=run_id):
+            exchange = stored.exchange
+            reply = read_reply(exchange)
+            if exchange.endpoint in endpoints and reply is not None and reply.text:
+                place = exchange.endpoint if by_endpoint else ""
+                texts[place, exchange.suite, exchange.probe_id, exchange.sample] = reply.text
+    return texts
+
+
+def redefined(store: Store, left: pd.DataFrame, right: pd.DataFrame) -> set[tuple[str, str]]:
+    """Return (suite, probe id) of the probes that ask something else on the two sides, fresh ones apart."""
+    ours, theirs = _definitions(store, left), _definitions(store, right)
+    return {key for key in ours.keys() & theirs.keys() if ours[key] != theirs[key]}
+
+
+def _definitions(store: Store, frame: pd.DataFrame) -> dict[tuple[str, str], set[Probe]]:
+    found: dict[tuple[str, str], set[Probe]] = {}
+    seen: set[str] = set()
+    for run_id in sorted(frame["run_id"].unique().tolist()):
+        for suite in store.suites(run_id):
+            if suite.content_hash in seen:
+                continue
+            seen.add(suite.content_hash)
+            for probe in suite.probes:
+                if not probe.fresh:
+                    found.setdefault((suite.name, probe.id), set()).add(probe)
+    return found

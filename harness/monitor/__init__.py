@@ -1,17 +1,20 @@
 """One cycle, and the schedule."""
 
 from harness.monitor.cycle import Access, Progress, Summary, next_seed, run_cycle
+from harness.monitor.regrade import Regraded, regrade
 from harness.monitor.schedule import Standing, cron_mistake, standing
 from harness.monitor.watch import Watch
 
 __all__ = [
     "Access",
     "Progress",
+    "Regraded",
     "Standing",
     "Summary",
     "Watch",
     "cron_mistake",
     "next_seed",
+    "regrade",
     "run_cycle",
     "standing",
 ]

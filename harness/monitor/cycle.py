@@ -7,16 +7,17 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from functools import partial
 
 from harness import __version__
-from harness.config import Config, Endpoint, config_hash, config_json
+from harness.config import AlertKind, Config, Endpoint, config_hash, config_json
 from harness.errors import UsageError
 from harness.limits import Budget, Clock
-from harness.local import launched
+from harness.local import Servers
 from harness.monitor import provenance
 from harness.observe import observe
 from harness.plan import Plan, make_plan
@@ -91,7 +92,7 @@ class Summary:
             "stopped_by": self.stopped_by,
         }
 
-    def incidents(self, coverage_below: float) -> Iterator[tuple[str, str]]:
+    def incidents(self, coverage_below: float) -> Iterator[tuple[AlertKind, str]]:
         """Yield (kind, words) for everything about the run that someone may want to be told."""
         if self.status is RunStatus.BUDGET:
             yield "budget", f"{self.words()}. Calls left out are recorded as missing."
@@ -247,7 +248,9 @@ async def run_cycle(
     resume: int | None = None,
     only_suites: Sequence[str] | None = None,
     only_endpoints: Sequence[str] | None = None,
+    folder: Path = Path(),
     on_progress: Callable[[Progress], None] = lambda _: None,
+    on_note: Callable[[str], None] = lambda _: None,
 ) -> Summary:
     """Run every planned call once and keep the evidence.
 
@@ -263,7 +266,9 @@ async def run_cycle(
         resume: id of an unfinished run to finish instead of starting one.
         only_suites: ask only these.
         only_endpoints: ask only these.
+        folder: where the config lies; relative paths in it start there.
         on_progress: called after every commit.
+        on_note: told in words what a person should know while it runs.
 
     Raises:
         UsageError: the run to resume was planned from another config or other suites.
@@ -281,11 +286,11 @@ async def run_cycle(
             f"run {resume} cannot be resumed: the endpoints or suites in the config are no longer those it was planned "
             f"from. Put them back, or start a new run: harness run"
         )
-    async with AsyncExitStack() as servers:
+    async with Servers(folder=folder, notice=on_note) as servers:
         endpoints: dict[str, Endpoint] = {}
         for name, endpoint in plan.endpoints.items():
             if endpoint.launch is not None:
-                url = await servers.enter_async_context(launched(endpoint, name))
+                url = await servers.url(endpoint, name)
                 endpoint = endpoint.model_copy(update={"url": url})
             endpoints[name] = endpoint
         targets = {
@@ -296,14 +301,15 @@ async def run_cycle(
             run_id = store.begin_run(
                 _header(config, plan, clock, trigger),
                 [suite_record(suite) for suite in plan.suites.values()],
-                [_endpoint_record(config, name, endpoint) for name, endpoint in plan.endpoints.items()],
+                [_endpoint_record(name, endpoint) for name, endpoint in plan.endpoints.items()],
             )
             done: bytearray | None = None
         else:
             run_id = resume
-            store.resume_run(run_id)
+            store.resume_run(run_id, clock.now_us())
             done = store.done_indexes(run_id)
         progress = Progress(run_id, len(plan), sum(done) if done else 0, started_s=clock.monotonic_s())
+        progress.outcomes.update(store.outcomes(run_id))
         return await _send(config, plan, store, run_id, targets, done, clock, stop, progress, on_progress)
 
 
@@ -321,20 +327,27 @@ async def _send(
 ) -> Summary:
     already = progress.done
     writer = _Writer(store, run_id, plan, {name: target.endpoint for name, target in targets.items()}, progress)
-    budget = Budget(config.budgets, *spent_before(store, clock.now_us()))
-    calls: dict[str, Iterator[object]] = {name: plan.calls_of(name, done) for name in targets}
+    budget = Budget(
+        config.budgets, *spent_before(store, clock.now_us()), usd_run=store.run_cost_usd(run_id), calls_run=already
+    )
+    calls = {name: plan.calls_of(name, done) for name in targets}
+    set_aside: dict[str, str] = {}
     status = RunStatus.INTERRUPTED
     async with _Flusher(writer, on_progress=lambda: on_progress(progress)) as flusher:
         try:
-            async for sent in run(calls, targets, budget=budget, clock=clock, stop=stop, rng_seed=plan.seed):
+            async for sent in run(calls, targets, budget=budget, clock=clock, stop=stop, rng_seed=plan.seed,
+                                  on_set_aside=set_aside.__setitem__):
                 await flusher.put(sent)
             if budget.exhausted is not None:
                 status = RunStatus.BUDGET
-            elif not stop.is_set():
+            elif not stop.is_set() and not set_aside:
                 status = RunStatus.DONE
         finally:
             # Whatever ended the run, what has come back is kept.
             await flusher.finish(lambda: store.finish_run(run_id, status, clock.now_us()))
+    stopped_by = budget.exhausted
+    if status is RunStatus.INTERRUPTED:
+        stopped_by = "; ".join(f"{name} was set aside: {why}" for name, why in set_aside.items()) or "stopped by hand"
     return Summary(
         run_id=run_id,
         status=status,
@@ -344,7 +357,7 @@ async def _send(
         outcomes=dict(progress.outcomes),
         cost_usd=progress.cost_usd,
         seconds=clock.monotonic_s() - progress.started_s,
-        stopped_by=budget.exhausted or ("stopped by hand" if status is RunStatus.INTERRUPTED else None),
+        stopped_by=stopped_by,
     )
 
 
@@ -379,5 +392,14 @@ def _header(config: Config, plan: Plan, clock: Clock, trigger: str) -> RunHeader
     )
 
 
-def _endpoint_record(config: Config, name: str, endpoint: Endpoint) -> EndpointRecord:
-    raise NotImplementedError
+def _endpoint_record(name: str, endpoint: Endpoint) -> EndpointRecord:
+    """Return what decides who answers and how: a change of any of it makes another endpoint of the same name."""
+    asked = endpoint.model_dump(mode="json", include={"parameters", "headers", "body", "stream", "proxy", "launch"})
+    return EndpointRecord(
+        name=name,
+        model=endpoint.model,
+        protocol=endpoint.protocol,
+        url=endpoint.url,
+        vantage=endpoint.vantage,
+        parameters=asked,
+    )

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
+from pathlib import Path
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
@@ -36,6 +37,7 @@ class Watch:
         *,
         clock: Clock,
         stop: Stop,
+        folder: Path = Path(),
     ) -> None:
         self._config = config
         self._suites = suites
@@ -43,6 +45,7 @@ class Watch:
         self._access = access
         self._clock = clock
         self._stop = stop
+        self._folder = folder
         self._due: asyncio.Queue[str] = asyncio.Queue()
         self._waiting: set[str] = set()
         self.on_say: Callable[[str], None] = lambda _: None
@@ -110,6 +113,7 @@ class Watch:
                 clock=self._clock, stop=self._stop, trigger=name, resume=resume,
                 only_suites=None if resume else schedule.suites,
                 only_endpoints=None if resume else schedule.endpoints,
+                folder=self._folder, on_note=self.on_say,
             )
         except (LaunchError, UsageError) as error:
             self.on_say(f"{name}: no run: {error}")
