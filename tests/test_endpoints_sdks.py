@@ -1,4 +1,4 @@
-"""The official SDK packages are the authority: their words have a place here, their types fit our requests."""
+"""The official SDK packages are the authority: their words have a place here, their types fit us."""
 
 from __future__ import annotations
 

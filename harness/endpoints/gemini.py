@@ -83,7 +83,7 @@ class Gemini:
         if sse.is_stream(headers, body, streamed=streamed):
             document = _merge(document for _, document in sse.events(body))
             return _reply(document, complete=_is_closed(document))
-        return reading.read_plain(status, body, streamed=streamed, whole=_is_whole, reply=_read_document)
+        return reading.read_plain(status, body, whole=_is_whole, reply=_read_document)
 
     def limitations(self, endpoint: Endpoint, probes: Iterable[Probe]) -> list[str]:
         """Return what cannot be honoured; see `Adapter.limitations`."""

@@ -66,7 +66,7 @@ class OpenAIChat:
         if sse.is_stream(headers, body, streamed=streamed):
             document, complete = _fold(body)
             return _reply(document, complete=complete)
-        return reading.read_plain(status, body, streamed=streamed, whole=_is_whole, reply=_reply)
+        return reading.read_plain(status, body, whole=_is_whole, reply=_reply)
 
     def limitations(self, endpoint: Endpoint, probes: Iterable[Probe]) -> list[str]:
         """Return what cannot be honoured; see `Adapter.limitations`."""

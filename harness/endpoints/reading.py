@@ -244,20 +244,17 @@ class Assemble(Protocol):
         ...
 
 
-def read_plain(
-    status: int, body: bytes, *, streamed: bool, whole: Callable[[Any], bool], reply: Assemble
-) -> Reply:
+def read_plain(status: int, body: bytes, *, whole: Callable[[Any], bool], reply: Assemble) -> Reply:
     """Return the facts in a reply that is one JSON document, or should have been.
 
     Args:
         status: HTTP status; an error's document is never read as an answer.
         body: as received.
-        streamed: whether a stream was asked for.
         whole: tells whether a document has the shape of the protocol's own reply.
         reply: makes a reply of a document.
     """
     if not body:
-        return Reply(complete=not streamed)
+        return Reply()
     document, problem = load(body)
     if problem is not None:
         return Reply(error_message=page_text(body), malformed=problem)

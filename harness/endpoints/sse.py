@@ -21,7 +21,7 @@ def is_stream(headers: Headers, body: bytes, *, streamed: bool) -> bool:
     way round; the bytes decide.
     """
     head = body[:64].lstrip()
-    if head.startswith((b"{", b"[")):
+    if not body or head.startswith((b"{", b"[")):
         return False
     if head.startswith(_FIELDS):
         return True

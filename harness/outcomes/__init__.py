@@ -183,7 +183,7 @@ def _refused(
         category=category,
         notice=(f"{notice}; {words}" if notice else words)[:_CLIP],
         rerouted=rerouted,
-        unmapped=unmapped,
+        unmapped=unmapped[:_CLIP] if unmapped else None,
     )
 
 
@@ -271,14 +271,9 @@ def _interruption(exchange: Exchange, reply: Reply, rerouted: bool, notice: str 
     if not reply.complete and reply.finish_reason is None:
         if _has_content(reply):
             return Decision(Outcome.CUT, "stream_cut", "no closing event", notice=notice, rerouted=rerouted)
-        if exchange.response_body:
-            return Decision(
-                Outcome.FAILED,
-                "stream_incomplete",
-                "no closing event",
-                reason="incomplete",
-                rerouted=rerouted,
-            )
+        return Decision(
+            Outcome.FAILED, "stream_incomplete", "no closing event", reason="incomplete", rerouted=rerouted
+        )
     return None
 
 

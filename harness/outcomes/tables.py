@@ -285,8 +285,9 @@ MESSAGES: Final[tuple[tuple[str, re.Pattern[str], Meaning], ...]] = tuple(
         ("key", r"api key not valid|(?:invalid|incorrect) api key|api key (?:has )?expired", KEY),
         (
             "withdrawn",
-            r"\bmodel[ \w./:`'\"-]{0,120} (?:has been|was) (?:deprecated|decommissioned|retired|removed|shut down)"
-            r"|\bmodel[ \w./:`'\"-]{0,120} (?:is|are) (?:decommissioned|retired|discontinued|no longer available)",
+            r"\bmodel[ \w./:`'\"-]{0,120} (?:has been|was) (?:deprecated|decommissioned|retired|removed)"
+            r"|\bmodel[ \w./:`'\"-]{0,120} (?:is|are) (?:decommissioned|retired|discontinued)"
+            r"|\bmodel[ \w./:`'\"-]{0,120} (?:is|are) no longer available",
             WITHDRAWN,
         ),
     )
