@@ -155,11 +155,9 @@ def main() -> None:
     print(
         f"Python {platform.python_version()}, {platform.machine()}, {sys.platform}; {CONCURRENCY} in flight"
     )
-    print(f"bare httpx-aiohttp loop {figures['bare_per_s']:8.0f}/s  {figures['bare_cpu_ms']:.3f} ms CPU each")
-    print(
-        f"runner                  {figures['runner_per_s']:8.0f}/s  {figures['runner_cpu_ms']:.3f} ms CPU each"
-    )
-    print(f"runner / bare loop      {figures['ratio']:8.2f}")
+    for name, key in (("bare httpx-aiohttp loop", "bare"), ("runner", "runner")):
+        print(f"{name:24}{figures[key + '_per_s']:7.0f}/s  {figures[key + '_cpu_ms']:.3f} ms CPU each")
+    print(f"{'runner / bare loop':24}{figures['ratio']:7.2f}")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """A raw-socket loopback server that misbehaves on demand.
 
-The first segment of the path names the behaviour: an endpoint with the URL `server.url("garbage_status")` gets
-garbage. It runs in a thread of its own, so that neither side can hide the other's stalls, and records every
-request it reads.
+The first segment of the path names the behaviour: an endpoint with the URL `server.url("garbage_status")`
+gets garbage. It runs in a thread of its own, so that neither side can hide the other's stalls, and records
+every request it reads.
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ import threading
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from types import TracebackType
+from typing import Self
 
 TRICKLE_S = 0.02
 BIG = 50_000_000
@@ -114,6 +116,13 @@ async def stream(server: Faulty, request: Request, writer: asyncio.StreamWriter)
     return False
 
 
+async def streamed_cut(server: Faulty, request: Request, writer: asyncio.StreamWriter) -> bool:
+    writer.write(head("transfer-encoding: chunked").replace(b"application/json", b"text/event-stream"))
+    piece = event("The answer")
+    writer.write(b"%x\r\n%s\r\n" % (len(piece), piece))
+    return False
+
+
 async def silent(server: Faulty, request: Request, writer: asyncio.StreamWriter) -> bool:
     await asyncio.sleep(60)
     return False
@@ -159,8 +168,13 @@ async def big(server: Faulty, request: Request, writer: asyncio.StreamWriter) ->
     return True
 
 
+@lru_cache
+def bomb() -> bytes:
+    return gzip.compress(b"z" * BIG)
+
+
 async def gzip_bomb(server: Faulty, request: Request, writer: asyncio.StreamWriter) -> bool:
-    writer.write(message(gzip.compress(b"z" * BIG), "200 OK", "content-encoding: gzip"))
+    writer.write(message(bomb(), "200 OK", "content-encoding: gzip"))
     return True
 
 
@@ -289,16 +303,15 @@ async def limited_until_tomorrow(server: Faulty, request: Request, writer: async
 
 async def broken_once(server: Faulty, request: Request, writer: asyncio.StreamWriter) -> bool:
     if request.number == 1:
-        writer.write(
-            message(b'{"error": {"message": "oops", "type": "server_error"}}', "500 Internal Server Error")
-        )
+        error = b'{"error": {"message": "oops", "type": "server_error"}}'
+        writer.write(message(error, "500 Internal Server Error"))
     else:
         writer.write(message(chat()))
     return True
 
 
 async def forbidden(server: Faulty, request: Request, writer: asyncio.StreamWriter) -> bool:
-    error = b'{"error": {"message": "Incorrect API key", "type": "invalid_request_error", "code": "invalid_api_key"}}'
+    error = b'{"error": {"message": "Incorrect API key", "code": "invalid_api_key"}}'
     writer.write(message(error, "401 Unauthorized"))
     return True
 
@@ -317,7 +330,7 @@ async def echo(server: Faulty, request: Request, writer: asyncio.StreamWriter) -
         f"x-request-id: {authorization}",
         f"set-cookie: session={authorization}",
         f"openai-organization: {authorization}",
-        f"location: http://user:{authorization.split()[-1] if authorization else ''}@example.invalid/?key=abc",
+        f"location: http://me:{authorization.split()[-1] if authorization else ''}@example.invalid/?key=abc",
     )
     writer.write(message(chat(f"You sent: {line}\n{asked}"), "200 OK", *headers))
     return True
@@ -360,7 +373,7 @@ class Faulty:
         scheme = scheme or ("https" if self._tls else "http")
         return f"{scheme}://{userinfo}{host}:{self.port}/{mode}/v1"
 
-    def __enter__(self) -> Faulty:
+    def __enter__(self) -> Self:
         self._thread.start()
         assert self._ready.wait(10)
         return self
@@ -403,7 +416,11 @@ class Faulty:
         connection = self.connections
         keep = True
         while keep:
-            top = await reader.readuntil(b"\r\n\r\n")
+            top = await reader.readexactly(1)
+            if top == b"\x16":  # a TLS handshake, where plain text is spoken
+                writer.write(message(b"", "400 Bad Request", "connection: close"))
+                return
+            top += await reader.readuntil(b"\r\n\r\n")
             mode = top.split(b" ")[1].decode("latin-1").replace("http://", "").partition("/")[2].split("/")[0]
             self.counts[mode] += 1
             request = Request(mode, top[:-4], b"", connection, self.counts[mode])

@@ -6,7 +6,7 @@ import asyncio
 import random
 import ssl
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from typing import TypeAlias
 
 import httpx
@@ -43,11 +43,13 @@ class _Session:
     def end(self) -> None:
         if not self.ending:
             self.ending = True
+            self._room.set()
             for lane in self.lanes:
                 lane.wake()
 
     async def put(self, sent: Sent) -> None:
-        while len(self._items) >= _BACKLOG or self._bytes > _BACKLOG_BYTES:
+        # At the end there is at most one more for each worker, and none may be lost to the grace.
+        while not self.ending and (len(self._items) >= _BACKLOG or self._bytes > _BACKLOG_BYTES):
             self._room.clear()
             await self._room.wait()
         self._items.append(sent)
@@ -84,7 +86,7 @@ async def run(
     rng_seed: int,
     grace_s: float = 30.0,
     on_set_aside: Callable[[str, str], None] = _unheard,
-) -> AsyncIterator[Sent]:
+) -> AsyncGenerator[Sent, None]:
     """Send every call and yield each attempt as it finishes, in no particular order.
 
     Exactly one attempt of a finished call is final. Calls that are not finished, because the run was stopped,
@@ -105,6 +107,7 @@ async def run(
             answer.
     """
     session = _Session(budget, clock, random.Random(rng_seed), on_set_aside)  # noqa: S311 -- spreads waits
+    session.ending = stop.is_set()
     workers: set[asyncio.Task[None]] = set()
     watcher: asyncio.Task[None] | None = None
     try:

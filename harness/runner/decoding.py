@@ -57,7 +57,10 @@ class _Zlib:
         # Whether there is a header shows in the first two bytes.
         self._held = data if not self._fed and len(data) < 2 else b""
         while data and room > 0 and not self._held:
-            if self._inflater.eof:  # a gzip file may have several members
+            if self._inflater.eof:  # a gzip file may have several members, and padding after them
+                data = data.lstrip(b"\0")
+                if not data:
+                    break
                 self._start()
             try:
                 piece = self._inflater.decompress(data, room)
@@ -72,8 +75,6 @@ class _Zlib:
             out.append(piece)
             room -= len(piece)
             data = self._inflater.unused_data if self._inflater.eof else self._inflater.unconsumed_tail
-            if self._inflater.eof:
-                data = data.lstrip(b"\0")  # padding after a member
         return b"".join(out)
 
     def finish(self) -> None:

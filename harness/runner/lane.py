@@ -118,6 +118,7 @@ class Lane:
         self._adapter: Adapter = adapter(endpoint.protocol)
         self._pace = Pace(endpoint.limits, shared.clock.monotonic_s())
         proxy = endpoint.proxy or target.proxy
+        self._proxy_user = userinfo(proxy or "")
         self._redactor = Redactor(secrets_of(endpoint, target.key, proxy, target.secrets))
         # Local model servers promise to keep a streamed connection alive and then close it, which loses the
         # next request; opening another one costs nothing where there is no TLS.
@@ -308,6 +309,9 @@ class Lane:
         user = userinfo(raw_url)
         if user is not None:
             own.append(("authorization", basic(*user)))
+        if self._proxy_user is not None and url.scheme == "http":
+            # To an HTTPS endpoint the proxy opens a tunnel, and is told who asks when it is asked for that.
+            own.append(("proxy-authorization", basic(*self._proxy_user)))
         pairs += [pair for pair in own if pair[0] not in names]
         encoded = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in pairs]
         headers = httpx.Headers(encoded, encoding="latin-1")

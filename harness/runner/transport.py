@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
+import weakref
 from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from typing import cast
 
 import aiohttp
 import httpx
+from aiohttp.client_proto import ResponseHandler
+from aiohttp.connector import Connection
 from aiohttp.http_exceptions import ContentLengthError, HttpProcessingError
 from httpx_aiohttp import AiohttpTransport
 
@@ -98,6 +101,48 @@ class Events:
             received.gap_max_ms = gaps[-1]
 
 
+class _Watch:
+    """Ends the reading of a body when its connection is gone."""
+
+    def __init__(self, protocol: ResponseHandler) -> None:
+        self._protocol = weakref.ref(protocol)
+        self.content: aiohttp.StreamReader | None = None
+
+    def lost(self, closed: asyncio.Future[None]) -> None:
+        closed.exception()  # seen, and of no further use
+        content, protocol = self.content, self._protocol()
+        if content is None or protocol is None or content.is_eof() or content.exception() is not None:
+            return
+        cause = protocol.exception()
+        lost = aiohttp.ClientPayloadError("the reply's framing cannot be read")
+        lost.__cause__ = cause if isinstance(cause, Exception) else None
+        content.set_exception(lost)
+
+
+_watches: weakref.WeakKeyDictionary[ResponseHandler, _Watch] = weakref.WeakKeyDictionary()
+
+
+class _Response(aiohttp.ClientResponse):
+    """A reply whose reader hears of it when the framing turns to nonsense in the middle.
+
+    aiohttp (3.14 at least) closes the connection then, and lets the reader wait for more.
+    """
+
+    async def start(self, connection: Connection) -> aiohttp.ClientResponse:
+        """Begin to read the reply."""
+        response = await super().start(connection)
+        protocol = connection.protocol
+        if protocol is None or self.content.is_eof():
+            return response
+        watch = _watches.get(protocol)
+        if watch is None and (closed := protocol.closed) is not None:
+            watch = _watches[protocol] = _Watch(protocol)
+            closed.add_done_callback(watch.lost)
+        if watch is not None:
+            watch.content = self.content
+        return response
+
+
 class Line:
     """The connections to one endpoint."""
 
@@ -126,6 +171,7 @@ class Line:
         session = aiohttp.ClientSession(
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
+            response_class=_Response,
             # Every header sent is one that we chose and can record.
             skip_auto_headers=("accept", "accept-encoding", "content-type", "user-agent"),
         )
@@ -198,6 +244,8 @@ class Line:
         except UndecodableError as error:
             received.failure, received.detail = Failure.UNDECODABLE, str(error)
         except (httpx.TransportError, httpx.InvalidURL, aiohttp.ClientError, OSError, ValueError) as error:
+            if received.status is not None and isinstance(error, ValueError):
+                raise  # a bug: what cannot be sent shows before anything comes back
             received.failure, received.unsent, received.detail = classify(error)
         finally:
             if stream is not None and not whole:
