@@ -87,7 +87,12 @@ async def cycle(url: str, calls: int, database: Path, concurrency: int = 32) -> 
     with Store.open(database, mode="write") as store:
         started_s, cpu_s = time.perf_counter(), time.process_time()
         summary = await run_cycle(
-            config, {"bench": suite}, store, Access({"loopback": "sk-benchmark"}, {}), clock=RealClock(), stop=Stop()
+            config,
+            {"bench": suite},
+            store,
+            Access({"loopback": "sk-benchmark"}, {}),
+            clock=RealClock(),
+            stop=Stop(),
         )
         return summary, time.perf_counter() - started_s, time.process_time() - cpu_s
 

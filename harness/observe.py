@@ -46,7 +46,9 @@ def cost_usd(endpoint: Endpoint, usage: Usage) -> float | None:
     if usage.input_tokens is None and usage.output_tokens is None:
         return None
     prices = endpoint.prices
-    spent = (usage.input_tokens or 0) * prices.input_usd_per_mtok + (usage.output_tokens or 0) * prices.output_usd_per_mtok
+    spent = (usage.input_tokens or 0) * prices.input_usd_per_mtok + (
+        usage.output_tokens or 0
+    ) * prices.output_usd_per_mtok
     return spent / 1e6
 
 

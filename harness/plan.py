@@ -77,7 +77,10 @@ class Plan:
 
     def _calls(self, stretch: Stretch, skip: bytearray | None) -> Iterator[Call]:
         endpoint = self.endpoints[stretch.endpoint]
-        parts = [(self.suites[name], samples) for name, samples in zip(stretch.suites, stretch.samples, strict=True)]
+        parts = [
+            (self.suites[name], samples)
+            for name, samples in zip(stretch.suites, stretch.samples, strict=True)
+        ]
         # Slots are numbered suite by suite; the bounds find a slot's suite again.
         bounds: list[tuple[int, Suite, int, hashlib._Hash]] = []
         start = 0
@@ -167,7 +170,9 @@ def estimate_call(endpoint: Endpoint, probe: Probe) -> Estimate:
     """Return an upper estimate for one call: about 3 characters a token in, the whole token limit out."""
     characters = sum(len(message.content.encode()) for message in probe.messages)
     input_tokens = characters // 3 + 12 * len(probe.messages)
-    limit: JSON = probe.parameters.get("max_tokens", endpoint.parameters.get("max_tokens", DEFAULT_OUTPUT_TOKENS))
+    limit: JSON = probe.parameters.get(
+        "max_tokens", endpoint.parameters.get("max_tokens", DEFAULT_OUTPUT_TOKENS)
+    )
     output_tokens = limit if isinstance(limit, int) else DEFAULT_OUTPUT_TOKENS
     prices = endpoint.prices
     cost_usd = (input_tokens * prices.input_usd_per_mtok + output_tokens * prices.output_usd_per_mtok) / 1e6
@@ -219,10 +224,14 @@ def make_plan(
         order = _order([sent[suite_name] for suite_name in names], samples, derive_seed("order", seed, name))
         stretches.append(Stretch(name, first_index, order, tuple(names), tuple(samples)))
         first_index += len(order)
-        asked: list[JSON] = [[each, sent[each].content_hash, count] for each, count in zip(names, samples, strict=True)]
+        asked: list[JSON] = [
+            [each, sent[each].content_hash, count] for each, count in zip(names, samples, strict=True)
+        ]
         inputs.append([name, _what_is_asked_of(endpoint), asked])
     if not stretches:
-        raise UsageError("nothing to ask: no suite is asked of the chosen endpoints (see [suites.*] endpoints in the config)")
+        raise UsageError(
+            "nothing to ask: no suite is asked of the chosen endpoints (see [suites.*] endpoints in the config)"
+        )
     asked_endpoints = {stretch.endpoint: config.endpoints[stretch.endpoint] for stretch in stretches}
     return Plan(seed, asked_endpoints, sent, tuple(stretches), sha256(canonical_json(inputs)))
 
@@ -235,7 +244,18 @@ def _known(kind: str, wanted: Sequence[str] | None, have: Mapping[str, object]) 
 
 def _what_is_asked_of(endpoint: Endpoint) -> JSON:
     """Return the part of an endpoint's settings that changes what is sent or who answers; limits and prices do not."""
-    kept = {"protocol", "url", "model", "stream", "parameters", "headers", "body", "proxy", "vantage", "launch"}
+    kept = {
+        "protocol",
+        "url",
+        "model",
+        "stream",
+        "parameters",
+        "headers",
+        "body",
+        "proxy",
+        "vantage",
+        "launch",
+    }
     settings: JSON = endpoint.model_dump(mode="json", include=kept)
     return settings
 

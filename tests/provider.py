@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 Answer = Callable[[dict[str, Any]], "str | tuple[int, dict[str, Any]]"]
 
@@ -34,7 +34,9 @@ class Provider:
                 time.sleep(provider.delay_s)
                 request = json.loads(body)
                 given = provider.answer(request)
-                status, reply = given if isinstance(given, tuple) else (200, completion(request, given, number))
+                status, reply = (
+                    given if isinstance(given, tuple) else (200, completion(request, given, number))
+                )
                 content = json.dumps(reply).encode()
                 self.send_response(status)
                 self.send_header("content-type", "application/json")
@@ -59,7 +61,7 @@ class Provider:
     def url(self) -> str:
         return f"http://127.0.0.1:{self._server.server_address[1]}/v1"
 
-    def __enter__(self) -> Provider:
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 

@@ -25,14 +25,20 @@ def harness(folder: Path, *words: str) -> list[str]:
 def killed_and_resumed(folder: Path, rng: random.Random, kills: int) -> tuple[int, int]:
     """Kill one run `kills` times at random moments, finish it; return (calls planned, calls sent more than once)."""
     with Provider(delay_s=0.01) as provider:
-        (folder / "config.toml").write_text(config_text(provider.url, suites="capability refusal", concurrency=CONCURRENCY))
-        planned = subprocess.run(harness(folder, "plan", "--json"), capture_output=True, text=True, check=True)
+        (folder / "config.toml").write_text(
+            config_text(provider.url, suites="capability refusal", concurrency=CONCURRENCY)
+        )
+        planned = subprocess.run(
+            harness(folder, "plan", "--json"), capture_output=True, text=True, check=True
+        )
         calls = [json.loads(line) for line in planned.stdout.splitlines()]
         started = False
         for _ in range(kills):
             before = len(provider.bodies)
             resume = ["--resume"] if started and (folder / "results" / "harness.db").exists() else []
-            process = subprocess.Popen(harness(folder, "run", *resume), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+            process = subprocess.Popen(
+                harness(folder, "run", *resume), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+            )
             wanted = before + rng.randrange(len(calls) // (kills + 1))
             while len(provider.bodies) <= wanted and process.poll() is None:
                 time.sleep(0.002)
@@ -43,7 +49,11 @@ def killed_and_resumed(folder: Path, rng: random.Random, kills: int) -> tuple[in
         subprocess.run(harness(folder, "run", "--resume"), capture_output=True, check=True)
         verified = subprocess.run(harness(folder, "verify", "--json"), capture_output=True, text=True)
         assert verified.returncode == 0, verified.stdout + verified.stderr
-        status = json.loads(subprocess.run(harness(folder, "status", "--json"), capture_output=True, text=True, check=True).stdout)
+        status = json.loads(
+            subprocess.run(
+                harness(folder, "status", "--json"), capture_output=True, text=True, check=True
+            ).stdout
+        )
         (run,) = status["runs"]
         assert (run["planned"], run["completed"], run["status"]) == (len(calls), len(calls), "done")
         sent = Counter(json.loads(body)["seed"] for body in provider.bodies)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 import sys
 from collections import Counter
@@ -27,8 +28,13 @@ def config(samples: int = 1, **limits: float) -> Config:
     return Config.model_validate(
         {
             "endpoints": {
-                "one": {"protocol": "openai-chat", "url": "http://127.0.0.1:1/v1", "model": "m", "limits": limits,
-                        "prices": {"input_usd_per_mtok": 1.0, "output_usd_per_mtok": 2.0}},
+                "one": {
+                    "protocol": "openai-chat",
+                    "url": "http://127.0.0.1:1/v1",
+                    "model": "m",
+                    "limits": limits,
+                    "prices": {"input_usd_per_mtok": 1.0, "output_usd_per_mtok": 2.0},
+                },
                 "two": {"protocol": "openai-chat", "url": "http://127.0.0.1:2/v1", "model": "n"},
             },
             "suites": {name: {"samples": samples} for name in SUITES},
@@ -75,7 +81,7 @@ def test_twins_are_neighbours() -> None:
 def test_order_is_spread() -> None:
     """Suites are mixed: no suite is asked in one block."""
     order = [call.suite for call in plan() if call.endpoint == "one"]
-    changes = sum(left != right for left, right in zip(order, order[1:], strict=False))
+    changes = sum(left != right for left, right in itertools.pairwise(order))
     assert changes > len(order) / 6
 
 
@@ -118,10 +124,17 @@ def test_unknown_names() -> None:
 
 def test_ids_do_not_depend_on_the_process() -> None:
     """Another process, with another hash seed, plans the same."""
-    code = "from tests.test_plan import plan; import hashlib; print(hashlib.sha256(repr(list(plan())).encode()).hexdigest())"
+    code = (
+        "from tests.test_plan import plan; import hashlib; "
+        "print(hashlib.sha256(repr(list(plan())).encode()).hexdigest())"
+    )
     found = {
         subprocess.run(
-            [sys.executable, "-c", code], env={"PYTHONHASHSEED": seed}, capture_output=True, text=True, check=True
+            [sys.executable, "-c", code],
+            env={"PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
         ).stdout
         for seed in ("1", "2")
     }

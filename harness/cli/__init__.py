@@ -31,7 +31,9 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def _root(
-    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version."),
+    version: bool = typer.Option(
+        False, "--version", callback=_version, is_eager=True, help="Print the version."
+    ),
 ) -> None:
     """Watch how AI models behave over time, and keep the evidence."""
 
@@ -51,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def run(arguments: Sequence[str]) -> int:
     """Run one command and return its exit code; a user's mistake prints one line a mistake and no traceback."""
     try:
-        code = app(list(arguments), standalone_mode=False)
+        code = app(list(arguments), prog_name="harness", standalone_mode=False)
     except ConfigError as error:
         for mistake in error.mistakes:
             err.print(f"error: {mistake}", markup=False)

@@ -25,15 +25,17 @@ ConfigOption = Annotated[Path, typer.Option("--config", metavar="FILE", help="Co
 DbOption = Annotated[
     Path | None, typer.Option("--db", metavar="FILE", help="Database; by default the one the config names.")
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print data as JSON on stdout, and nothing else there.")]
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="Print data as JSON on stdout, and nothing else there.")
+]
 SuiteOption = Annotated[
     list[str] | None, typer.Option("--suite", metavar="NAME", help="Only this suite; may be given again.")
 ]
 EndpointOption = Annotated[
-    list[str] | None, typer.Option("--endpoint", metavar="NAME", help="Only this endpoint; may be given again.")
+    list[str] | None,
+    typer.Option("--endpoint", metavar="NAME", help="Only this endpoint; may be given again."),
 ]
 DEFAULT_CONFIG = Path("config.toml")
-
 
 
 def _console(stderr: bool) -> Console:

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from harness.cli.context import DEFAULT_CONFIG, ConfigOption, DbOption, JsonOption, database_path, err, out, print_json, reading
+from harness.cli.context import (
+    DEFAULT_CONFIG,
+    ConfigOption,
+    DbOption,
+    JsonOption,
+    database_path,
+    err,
+    out,
+    print_json,
+    reading,
+)
 from harness.errors import EXIT_DONE, EXIT_ERROR, StoreError
 from harness.limits import RealClock
 from harness.monitor import regrade as regrading
@@ -31,7 +41,7 @@ class _Bar:
         )  # fmt: skip
         self._task = self._bar.add_task(words, total=None)
 
-    def __enter__(self) -> _Bar:
+    def __enter__(self) -> Self:
         self._bar.start()
         return self
 
@@ -52,7 +62,9 @@ def verify(config: ConfigOption = DEFAULT_CONFIG, db: DbOption = None, as_json: 
                 "ok": found.ok,
                 "counts": dict(found.counts),
                 "problem_count": found.problem_count,
-                "problems": [{"table": each.table, "row": each.row, "what": each.what} for each in found.problems],
+                "problems": [
+                    {"table": each.table, "row": each.row, "what": each.what} for each in found.problems
+                ],
                 "notes": list(found.notes),
             }
         )
@@ -77,7 +89,8 @@ def regrade(
     run: Annotated[list[int] | None, typer.Option("--run", help="Only this run; may be given again.")] = None,
     suite: Annotated[str | None, typer.Option("--suite", help="Only this suite.")] = None,
     everything: Annotated[
-        bool, typer.Option("--all", help="Also what the same versions have judged already, as a check of them.")
+        bool,
+        typer.Option("--all", help="Also what the same versions have judged already, as a check of them."),
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -87,7 +100,12 @@ def regrade(
         raise StoreError(f"{path}: no database there; nothing to judge")
     with Store.open(path, mode="write") as store, _Bar("judging") as bar:
         found = regrading(
-            store, run_ids=run or None, suite=suite, everything=everything, now_us=RealClock().now_us(), on_progress=bar
+            store,
+            run_ids=run or None,
+            suite=suite,
+            everything=everything,
+            now_us=RealClock().now_us(),
+            on_progress=bar,
         )
     if as_json:
         print_json(

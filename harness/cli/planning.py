@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from harness import local
 from harness.cli.context import (
     DEFAULT_CONFIG,
     ConfigOption,
@@ -23,7 +24,6 @@ from harness.cli.context import (
     print_json,
     print_json_line,
 )
-from harness import local
 from harness.config import config_warnings, missing_keys, template_text
 from harness.endpoints import adapter
 from harness.errors import ConfigError, UsageError
@@ -50,10 +50,14 @@ def init(
     force: Annotated[bool, typer.Option("--force", help="Replace files that are there.")] = False,
 ) -> None:
     """Write a commented config.toml and an example suite."""
-    files = {"config.toml": template_text()} | {f"probes/example/{name}": text for name, text in EXAMPLE_FILES.items()}
+    files = {"config.toml": template_text()} | {
+        f"probes/example/{name}": text for name, text in EXAMPLE_FILES.items()
+    }
     there = [name for name in files if (folder / name).exists()]
     if there and not force:
-        raise UsageError(f"{', '.join(str(folder / name) for name in there)}: already there; --force replaces")
+        raise UsageError(
+            f"{', '.join(str(folder / name) for name in there)}: already there; --force replaces"
+        )
     try:
         for name, text in files.items():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -64,8 +68,13 @@ def init(
     out.print("next: harness check, then harness run")
 
 
-def _planned(project: Project, suites: dict[str, Suite], suite: list[str] | None, endpoint: list[str] | None,
-             seed: int | None) -> tuple[Plan, dict[str, float]]:
+def _planned(
+    project: Project,
+    suites: dict[str, Suite],
+    suite: list[str] | None,
+    endpoint: list[str] | None,
+    seed: int | None,
+) -> tuple[Plan, dict[str, float]]:
     """Plan the next run; the number of runs so far and known latencies come from the database, if there is one."""
     latency: dict[str, float] = {}
     if project.database.exists():
@@ -89,14 +98,18 @@ def check(
     suites = project.suites()
     planned, latency = _planned(project, suites, suite, endpoint, None)
     asked = planned.endpoints
-    missing = [words for name, each in asked.items() for words in local.problems(each, name, folder=project.folder)]
+    missing = [
+        words for name, each in asked.items() for words in local.problems(each, name, folder=project.folder)
+    ]
     missing += missing_keys(project.config, environment(), project.file, list(asked))
     if missing:
         raise ConfigError(missing)
     notes: list[str] = config_warnings(project.config, environment(), project.file)
     for name, each in asked.items():
         probes = [probe for used in planned.suites_of(name) for probe in planned.suites[used].probes]
-        notes.extend(f"endpoints.{name}: {words}" for words in adapter(each.protocol).limitations(each, probes))
+        notes.extend(
+            f"endpoints.{name}: {words}" for words in adapter(each.protocol).limitations(each, probes)
+        )
     if as_json:
         print_json(_check_json(planned, latency, notes))
         return
@@ -108,14 +121,26 @@ def check(
     for name, each in asked.items():
         total = planned.total(name, latency)
         table.add_row(
-            name, each.protocol, each.model, ", ".join(planned.suites_of(name)), f"{total.calls:,}",
-            f"<= {total.input_tokens:,}", f"<= {total.output_tokens:,}", _dollars(total.cost_usd), _duration(total.seconds),
+            name,
+            each.protocol,
+            each.model,
+            ", ".join(planned.suites_of(name)),
+            f"{total.calls:,}",
+            f"<= {total.input_tokens:,}",
+            f"<= {total.output_tokens:,}",
+            _dollars(total.cost_usd),
+            _duration(total.seconds),
         )
     out.print(table)
     for used in planned.suites.values():
-        out.print(f"suite {used.name} version {used.version}: {len(used.probes)} probes, {used.content_hash[:23]}", markup=False)
+        out.print(
+            f"suite {used.name} version {used.version}: {len(used.probes)} probes, {used.content_hash[:23]}",
+            markup=False,
+        )
     total = planned.total(None, latency)
-    out.print(f"one run: {total.calls:,} calls, at most {_dollars(total.cost_usd)}, about {_duration(total.seconds)}")
+    out.print(
+        f"one run: {total.calls:,} calls, at most {_dollars(total.cost_usd)}, about {_duration(total.seconds)}"
+    )
     for note in notes:
         err.print(f"note: {note}", markup=False)
     out.print("config, suites and keys are in order; nothing was sent")
@@ -137,12 +162,22 @@ def _check_json(planned: Plan, latency: dict[str, float], notes: list[str]) -> J
         "seed": planned.seed,
         "plan_hash": planned.plan_hash,
         "endpoints": [
-            {"endpoint": name, "protocol": each.protocol, "model": each.model, "suites": list(planned.suites_of(name))}
+            {
+                "endpoint": name,
+                "protocol": each.protocol,
+                "model": each.model,
+                "suites": list(planned.suites_of(name)),
+            }
             | totals(name)
             for name, each in planned.endpoints.items()
         ],
         "suites": [
-            {"suite": each.name, "version": each.version, "probes": len(each.probes), "content_hash": each.content_hash}
+            {
+                "suite": each.name,
+                "version": each.version,
+                "probes": len(each.probes),
+                "content_hash": each.content_hash,
+            }
             for each in planned.suites.values()
         ],
         "total": totals(None),
@@ -177,7 +212,9 @@ def plan(
                     "topic": probe.topic,
                     "family": probe.family,
                     "language": probe.language,
-                    "messages": [{"role": message.role, "content": message.content} for message in probe.messages],
+                    "messages": [
+                        {"role": message.role, "content": message.content} for message in probe.messages
+                    ],
                     "target": list(probe.target),
                     "grader": probe.grader,
                     "seed": call.seed,
@@ -193,7 +230,14 @@ def plan(
         if shown == 20:
             break
         shown += 1
-        table.add_row(call.call_id, call.endpoint, call.suite, call.probe.id, call.probe.pair or "", call.probe.arm or "")
+        table.add_row(
+            call.call_id,
+            call.endpoint,
+            call.suite,
+            call.probe.id,
+            call.probe.pair or "",
+            call.probe.arm or "",
+        )
     out.print(table)
     total = planned.total(None, latency)
     rest = f"; the first {shown} are shown, all with --json" if len(planned) > shown else ""

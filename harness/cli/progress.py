@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from types import TracebackType
+from typing import Self
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -23,7 +24,7 @@ class Display:
         self._printed_s = time.monotonic()
         self._printed = -1
 
-    def __enter__(self) -> Display:
+    def __enter__(self) -> Self:
         if err.is_terminal:
             self._bar = Progress(
                 TextColumn("run {task.fields[run]}"),
@@ -37,7 +38,9 @@ class Display:
             self._bar.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if self._bar is not None:
             self._bar.stop()
 
@@ -48,8 +51,12 @@ class Display:
             self._first_done, self._started_s = state.done, now_s
         words = self._words(state, now_s)
         if self._bar is not None:
-            self._bar.update(self._task, total=state.planned, completed=state.done, run=str(state.run_id), words=words)
-        elif state.done > self._printed and (now_s - self._printed_s >= _PLAIN_EVERY_S or state.done == state.planned):
+            self._bar.update(
+                self._task, total=state.planned, completed=state.done, run=str(state.run_id), words=words
+            )
+        elif state.done > self._printed and (
+            now_s - self._printed_s >= _PLAIN_EVERY_S or state.done == state.planned
+        ):
             self._printed_s, self._printed = now_s, state.done
             err.print(f"run {state.run_id}: {state.done}/{state.planned} calls, {words}", markup=False)
 

@@ -23,7 +23,7 @@ from harness.cli.context import (
 )
 from harness.cli.results import evidence_of, grid, percent, print_comparison
 from harness.cli.selection import HELP, identical_answers, parse, redefined
-from harness.errors import EvidenceError, UsageError
+from harness.errors import UsageError
 from harness.monitor import standing
 from harness.records import JSON, utc_text
 from harness.store import Store, Stored
@@ -83,16 +83,27 @@ def status(
         }
         for each in standings
     ]
-    unknown: list[dict[str, JSON]] = [{"endpoint": name, "value": value, "count": n} for name, value, n in unmapped]
+    unknown: list[dict[str, JSON]] = [
+        {"endpoint": name, "value": value, "count": n} for name, value, n in unmapped
+    ]
     if as_json:
         print_json({"runs": list(runs), "schedules": list(due), "unmapped": list(unknown)})
         return
-    table = grid("run", "started (UTC)", "trigger", "status", "planned", "done", "failed", "coverage", "cost", right=5)
+    table = grid(
+        "run", "started (UTC)", "trigger", "status", "planned", "done", "failed", "coverage", "cost", right=5
+    )
     for run in runs[-last:]:
         coverage: Any = run["coverage"]
         table.add_row(
-            str(run["run_id"]), str(run["started_at"])[:19].replace("T", " "), str(run["trigger"]), str(run["status"]),
-            f"{run['planned']:,}", f"{run['completed']:,}", f"{run['failed']:,}", percent(coverage), f"${run['cost_usd']:.4f}",
+            str(run["run_id"]),
+            str(run["started_at"])[:19].replace("T", " "),
+            str(run["trigger"]),
+            str(run["status"]),
+            f"{run['planned']:,}",
+            f"{run['completed']:,}",
+            f"{run['failed']:,}",
+            percent(coverage),
+            f"${run['cost_usd']:.4f}",
         )
     out.print(table)
     if len(runs) > last:
@@ -100,9 +111,15 @@ def status(
     for each in standings:
         missed = f"; missed {each.missed}, last {each.last_missed:%Y-%m-%d %H:%M}" if each.last_missed else ""
         ran = f"last run {each.last_run:%Y-%m-%d %H:%M}" if each.last_run else "has not run yet"
-        out.print(f"schedule {each.schedule} ({each.cron}): {ran}, next {each.next_run:%Y-%m-%d %H:%M} UTC{missed}", markup=False)
+        out.print(
+            f"schedule {each.schedule} ({each.cron}): {ran}, next {each.next_run:%Y-%m-%d %H:%M} UTC{missed}",
+            markup=False,
+        )
     for name, value, count in unmapped:
-        out.print(f"unmapped: {name} sent {value} {count} times; kept as it is, given the nearest safe outcome", markup=False)
+        out.print(
+            f"unmapped: {name} sent {value} {count} times; kept as it is, given the nearest safe outcome",
+            markup=False,
+        )
 
 
 def _standing(store: Store, run_id: int, status: str) -> str:
@@ -147,9 +164,12 @@ def compare(
             redefined=redefined(store, left, right),
         )
     if plot is not None:
-        from harness import plots
+        from harness.plots import comparison_plot
 
-        plots.save(plots.comparison(found), plot)
+        try:
+            comparison_plot(found).png(plot)
+        except OSError as error:
+            raise UsageError(f"{plot}: cannot write it there ({error.strerror})") from error
     if as_json:
         print_json(found.as_json())
         return
@@ -161,7 +181,8 @@ def report(
     config: ConfigOption = DEFAULT_CONFIG,
     db: DbOption = None,
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", metavar="DIR", help="Where to write; by default the results folder.")
+        Path | None,
+        typer.Option("-o", "--output", metavar="DIR", help="Where to write; by default the results folder."),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -171,25 +192,39 @@ def report(
     folder = output if output is not None else load_project(config, db).results
     with reading(config, db) as store:
         evidence = evidence_of(store, database_path(config, db))
-    if evidence.tallies.empty:
-        raise EvidenceError("nothing to report: no run in the database has a finished exchange; harness run makes one")
     try:
-        paths = write_report(evidence, folder)
+        written = write_report(evidence, folder)
     except OSError as error:
-        raise UsageError(f"{folder}: cannot write the report there ({error.strerror}); choose another folder with -o") from error
+        raise UsageError(
+            f"{folder}: cannot write the report there ({error.strerror}); choose another folder with -o"
+        ) from error
     if as_json:
-        print_json({"files": [str(path) for path in paths]})
+        print_json(
+            {
+                "html": str(written.html),
+                "markdown": str(written.markdown),
+                "pictures": [str(path) for path in written.pictures],
+            }
+        )
         return
-    for path in paths:
-        out.print(f"wrote {path}", markup=False)
+    out.print(f"wrote {written.html}", markup=False)
+    out.print(f"wrote {written.markdown}", markup=False)
+    out.print(
+        f"wrote {len(written.pictures)} pictures to {written.pictures[0].parent if written.pictures else folder}",
+        markup=False,
+    )
 
 
 def show(
-    call: Annotated[str | None, typer.Argument(metavar="CALL", help="A call's id, or the start of it.")] = None,
+    call: Annotated[
+        str | None, typer.Argument(metavar="CALL", help="A call's id, or the start of it.")
+    ] = None,
     config: ConfigOption = DEFAULT_CONFIG,
     db: DbOption = None,
     run: Annotated[int | None, typer.Option("--run", help="List the calls of this run instead.")] = None,
-    outcome: Annotated[str | None, typer.Option("--outcome", help="List only calls with this outcome.")] = None,
+    outcome: Annotated[
+        str | None, typer.Option("--outcome", help="List only calls with this outcome.")
+    ] = None,
     suite: Annotated[str | None, typer.Option("--suite", help="List only this suite's calls.")] = None,
     limit: Annotated[int, typer.Option("--limit", min=1, help="List at most so many.")] = 50,
     as_json: JsonOption = False,
@@ -213,7 +248,9 @@ def show(
         _print_stored(each)
 
 
-def _list(store: Store, run: int | None, outcome: str | None, suite: str | None, limit: int, as_json: bool) -> None:
+def _list(
+    store: Store, run: int | None, outcome: str | None, suite: str | None, limit: int, as_json: bool
+) -> None:
     rows = list(islice(store.exchanges(run_id=run, outcome=outcome, suite=suite), limit))
     if as_json:
         print_json([_stored_json(each) for each in rows])
@@ -224,8 +261,8 @@ def _list(store: Store, run: int | None, outcome: str | None, suite: str | None,
         score = "" if seen is None or seen.score is None else f"{seen.score:g}"
         answer = "" if seen is None else (seen.answer or seen.reason or seen.evidence)
         table.add_row(
-            each.exchange.call_id, str(each.run_id), each.exchange.endpoint, each.exchange.suite, each.exchange.probe_id,
-            "" if seen is None else seen.outcome.value, score, _one_line(answer, 40),
+            each.exchange.call_id, str(each.run_id), each.exchange.endpoint, each.exchange.suite,
+            each.exchange.probe_id, "" if seen is None else seen.outcome.value, score, _one_line(answer, 40),
         )  # fmt: skip
     out.print(table)
     if len(rows) == limit:
@@ -251,7 +288,10 @@ def _body(data: bytes) -> str:
 
 def _print_stored(each: Stored) -> None:
     exchange, seen = each.exchange, each.observation
-    out.rule(f"call {exchange.call_id}, attempt {exchange.attempt}{'' if exchange.final else ' (retried)'}", align="left")
+    out.rule(
+        f"call {exchange.call_id}, attempt {exchange.attempt}{'' if exchange.final else ' (retried)'}",
+        align="left",
+    )
     lines = [
         f"run {each.run_id}, exchange {each.row_id}, sha256 {each.hash}",
         f"endpoint {exchange.endpoint} ({exchange.protocol}), suite {exchange.suite}, probe {exchange.probe_id}, "

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def evidence_of(store: Store, database: Path, now: datetime | None = None, run_ids: Sequence[int] | None = None) -> Evidence:
+def evidence_of(
+    store: Store, database: Path, now: datetime | None = None, run_ids: Sequence[int] | None = None
+) -> Evidence:
     """Read everything reports and plots are made from."""
     runs = store.runs()
     if run_ids is not None:
@@ -41,7 +43,9 @@ def evidence_of(store: Store, database: Path, now: datetime | None = None, run_i
 def _suite_notes(store: Store, runs: pd.DataFrame) -> dict[str, SuiteNote]:
     """Return what the suites of these runs say about themselves, each as it was used last."""
     notes: dict[str, SuiteNote] = {}
-    for run_id, names in zip(reversed(runs["run_id"].tolist()), reversed(runs["suites"].tolist()), strict=True):
+    for run_id, names in zip(
+        reversed(runs["run_id"].tolist()), reversed(runs["suites"].tolist()), strict=True
+    ):
         if json.loads(names).keys() <= notes.keys():
             continue
         for suite in store.suites(run_id):
@@ -99,8 +103,14 @@ def print_run_tables(evidence: Evidence) -> None:
     for row in _rows(summary):
         unread = row["unparsed"] + row["truncated"] + row["cut"] + row["empty"] + row["denied"]
         table.add_row(
-            str(row["endpoint"]), str(row["suite"]), f"{row['n']:,}", percent(row["score"]), span(row["low"], row["high"]),
-            f"{row['refused']:,}", f"{unread:,}", f"{row['failed']:,}",
+            str(row["endpoint"]),
+            str(row["suite"]),
+            f"{row['n']:,}",
+            percent(row["score"]),
+            span(row["low"], row["high"]),
+            f"{row['refused']:,}",
+            f"{unread:,}",
+            f"{row['failed']:,}",
         )
     out.print(table)
     differences = tables.twins(evidence.tallies, dict(evidence.suites))
@@ -109,8 +119,14 @@ def print_run_tables(evidence: Evidence) -> None:
         table = grid("endpoint", "suite", "topic", "first", "second", "pairs", "difference", "95%", right=3)
         for row in _rows(differences):
             table.add_row(
-                str(row["endpoint"]), str(row["suite"]), str(row["topic"]) or "all", str(row["arm"]), str(row["control"]),
-                str(row["pairs"]), points(row["difference"]), points_span(row["low"], row["high"]),
+                str(row["endpoint"]),
+                str(row["suite"]),
+                str(row["topic"]) or "all",
+                str(row["arm"]),
+                str(row["control"]),
+                str(row["pairs"]),
+                points(row["difference"]),
+                points_span(row["low"], row["high"]),
             )
         out.print(table)
 
@@ -119,7 +135,8 @@ def print_comparison(found: Comparison, every_row: bool) -> None:
     """Print a comparison: overall and per suite, with all groups on request."""
     for label, side in (("A", found.left), ("B", found.right)):
         out.print(
-            f"{label}: {side.label}: {side.measured:,} of {side.exchanges:,} exchanges measured, {side.first} to {side.last}",
+            f"{label}: {side.label}: {side.measured:,} of {side.exchanges:,} exchanges measured, "
+            f"{side.first} to {side.last}",
             markup=False,
         )
     table = grid("endpoint", "suite", "group", "tasks", "A", "B", "B - A", f"{found.level:.0%}", right=5)
@@ -157,7 +174,9 @@ def print_run(store: Store, summary: Summary, database: Path) -> None:
         out.print("unfinished: harness run --resume sends only what is missing")
     failed = summary.outcomes.get("failed", 0) + summary.outcomes.get("denied", 0)
     if failed:
-        out.print(f"why calls failed or were denied: harness show --run {summary.run_id} --outcome failed (or denied)")
+        out.print(
+            f"why calls failed or were denied: harness show --run {summary.run_id} --outcome failed (or denied)"
+        )
     out.print(
         f"next: harness report; harness show --run {summary.run_id}; run again and harness compare "
         f"{summary.run_id} {summary.run_id + 1}; or harness watch"

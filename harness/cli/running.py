@@ -54,7 +54,9 @@ def access_of(project: Project, only: list[str] | None = None) -> Access:
     config = project.config
     alerts.require(config.alerts)
     keys = read_keys(config, environment(), project.file, only)
-    proxies = {name: proxy_for(config.endpoints[name], config.endpoints[name].url, environment()) for name in keys}
+    proxies = {
+        name: proxy_for(config.endpoints[name], config.endpoints[name].url, environment()) for name in keys
+    }
     return Access(keys, proxies)
 
 
@@ -96,7 +98,9 @@ def run(
 ) -> int:
     """Do one run now: every suite and endpoint of the config, or those named."""
     if resume and (suite or endpoint or seed is not None):
-        raise UsageError("--resume finishes a run as it was planned: leave out --suite, --endpoint and --seed")
+        raise UsageError(
+            "--resume finishes a run as it was planned: leave out --suite, --endpoint and --seed"
+        )
     project = load_project(config, db)
     suites = project.suites()
     access = access_of(project, endpoint)
@@ -115,10 +119,19 @@ def run(
         with Display() as display:
             summary = stoppable(
                 lambda stop: run_cycle(
-                    project.config, suites, store, access,
-                    clock=RealClock(), stop=stop, seed=seed, resume=resumed,
-                    only_suites=suite, only_endpoints=endpoint, folder=project.folder,
-                    on_progress=display, on_note=lambda words: err.print(f"note: {words}", markup=False),
+                    project.config,
+                    suites,
+                    store,
+                    access,
+                    clock=RealClock(),
+                    stop=stop,
+                    seed=seed,
+                    resume=resumed,
+                    only_suites=suite,
+                    only_endpoints=endpoint,
+                    folder=project.folder,
+                    on_progress=display,
+                    on_note=lambda words: err.print(f"note: {words}", markup=False),
                 )
             )
         notify(project, summary)
@@ -151,13 +164,17 @@ def watch(config: ConfigOption = DEFAULT_CONFIG, db: DbOption = None) -> int:
     """Run on the schedule in the config until stopped. One watcher per database."""
     project = load_project(config, db)
     if not project.config.schedules:
-        raise UsageError(f'{config}: no schedule to watch; add one, such as [schedules.daily] with cron = "17 6 * * *"')
+        raise UsageError(
+            f'{config}: no schedule to watch; add one, such as [schedules.daily] with cron = "17 6 * * *"'
+        )
     suites = project.suites()
     access = access_of(project)
     with Store.open(project.database, mode="write") as store:
 
         async def main(stop: Stop) -> None:
-            watcher = Watch(project.config, suites, store, access, clock=RealClock(), stop=stop, folder=project.folder)
+            watcher = Watch(
+                project.config, suites, store, access, clock=RealClock(), stop=stop, folder=project.folder
+            )
             watcher.on_say = lambda words: out.print(words, markup=False)
 
             def on_end(summary: Summary) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from harness.errors import EvidenceError, UsageError
 from harness.observe import read_reply
-from harness.records import Probe
+from harness.records import Message, Probe
 from harness.store import Store
 from harness.tables import Answers
 
@@ -59,8 +59,10 @@ class Selection:
             }
             frame = frame[[pair in asked for pair in zip(frame["run_id"], frame["endpoint"], strict=True)]]
         if frame.empty:
+            count = store.run_count()
+            there = f"runs 1 to {count}" if count else "no runs yet"
             raise EvidenceError(
-                f"{self.text}: no finished exchanges there; the database has runs 1 to {store.run_count()} (harness status)"
+                f"{self.text}: no finished exchanges there; the database has {there} (harness status)"
             )
         return frame
 
@@ -141,16 +143,24 @@ def identical_answers(store: Store, left: pd.DataFrame, right: pd.DataFrame) -> 
     return Answers(sum(ours[key] == theirs[key] for key in both), len(both))
 
 
-def _texts(store: Store, frame: pd.DataFrame, by_endpoint: bool) -> dict[tuple[str, str, str, int], str]:
-    texts: dict[tuple[str, str, str, int], str] = {}
+_Question = tuple[str, str, str, int, tuple[Message, ...]]
+
+
+def _texts(store: Store, frame: pd.DataFrame, by_endpoint: bool) -> dict[_Question, str]:
+    """Return answers by what was asked: a fresh probe with other values is another question."""
+    texts: dict[_Question, str] = {}
     endpoints = set(frame["endpoint"])
     for run_id in sorted(frame["run_id"].unique().tolist()):
+        messages = {
+            (used.name, probe.id): probe.messages for used in store.suites(run_id) for probe in used.probes
+        }
         for stored in store.exchanges(run_id=run_id):
             exchange = stored.exchange
             reply = read_reply(exchange)
             if exchange.endpoint in endpoints and reply is not None and reply.text:
                 place = exchange.endpoint if by_endpoint else ""
-                texts[place, exchange.suite, exchange.probe_id, exchange.sample] = reply.text
+                asked = messages[exchange.suite, exchange.probe_id]
+                texts[place, exchange.suite, exchange.probe_id, exchange.sample, asked] = reply.text
     return texts
 
 

@@ -10,8 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from functools import partial
+from pathlib import Path
+from typing import Self
 
 from harness import __version__
 from harness.config import AlertKind, Config, Endpoint, config_hash, config_json
@@ -98,7 +99,10 @@ class Summary:
             yield "budget", f"{self.words()}. Calls left out are recorded as missing."
         denied = self.outcomes.get(Outcome.DENIED.value, 0)
         if denied:
-            yield "denied", f"{self.words()}. {denied} calls were denied access: harness show --run {self.run_id} --outcome denied"
+            yield (
+                "denied",
+                f"{self.words()}. {denied} calls were denied access: harness show --run {self.run_id} --outcome denied",
+            )
         if self.coverage < coverage_below:
             yield "incomplete", f"{self.words()}. Coverage {self.coverage:.0%} is below {coverage_below:.0%}."
 
@@ -177,7 +181,7 @@ class _Flusher:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
         self._task: asyncio.Task[None] | None = None
 
-    async def __aenter__(self) -> _Flusher:
+    async def __aenter__(self) -> Self:
         await self._in_thread(self._writer.observe_left_over)
         self._task = asyncio.create_task(self._flush_forever())
         return self
@@ -326,17 +330,29 @@ async def _send(
     on_progress: Callable[[Progress], None],
 ) -> Summary:
     already = progress.done
-    writer = _Writer(store, run_id, plan, {name: target.endpoint for name, target in targets.items()}, progress)
+    writer = _Writer(
+        store, run_id, plan, {name: target.endpoint for name, target in targets.items()}, progress
+    )
     budget = Budget(
-        config.budgets, *spent_before(store, clock.now_us()), usd_run=store.run_cost_usd(run_id), calls_run=already
+        config.budgets,
+        *spent_before(store, clock.now_us()),
+        usd_run=store.run_cost_usd(run_id),
+        calls_run=already,
     )
     calls = {name: plan.calls_of(name, done) for name in targets}
     set_aside: dict[str, str] = {}
     status = RunStatus.INTERRUPTED
     async with _Flusher(writer, on_progress=lambda: on_progress(progress)) as flusher:
         try:
-            async for sent in run(calls, targets, budget=budget, clock=clock, stop=stop, rng_seed=plan.seed,
-                                  on_set_aside=set_aside.__setitem__):
+            async for sent in run(
+                calls,
+                targets,
+                budget=budget,
+                clock=clock,
+                stop=stop,
+                rng_seed=plan.seed,
+                on_set_aside=set_aside.__setitem__,
+            ):
                 await flusher.put(sent)
             if budget.exhausted is not None:
                 status = RunStatus.BUDGET
@@ -347,7 +363,9 @@ async def _send(
             await flusher.finish(lambda: store.finish_run(run_id, status, clock.now_us()))
     stopped_by = budget.exhausted
     if status is RunStatus.INTERRUPTED:
-        stopped_by = "; ".join(f"{name} was set aside: {why}" for name, why in set_aside.items()) or "stopped by hand"
+        stopped_by = (
+            "; ".join(f"{name} was set aside: {why}" for name, why in set_aside.items()) or "stopped by hand"
+        )
     return Summary(
         run_id=run_id,
         status=status,
@@ -394,7 +412,9 @@ def _header(config: Config, plan: Plan, clock: Clock, trigger: str) -> RunHeader
 
 def _endpoint_record(name: str, endpoint: Endpoint) -> EndpointRecord:
     """Return what decides who answers and how: a change of any of it makes another endpoint of the same name."""
-    asked = endpoint.model_dump(mode="json", include={"parameters", "headers", "body", "stream", "proxy", "launch"})
+    asked = endpoint.model_dump(
+        mode="json", include={"parameters", "headers", "body", "stream", "proxy", "launch"}
+    )
     return EndpointRecord(
         name=name,
         model=endpoint.model,

@@ -21,7 +21,10 @@ def packages() -> dict[str, str]:
         declared = [line.split(";")[0] for line in requires("harness") or () if "extra ==" not in line]
     except PackageNotFoundError:
         declared = []
-    names = {line.split("[")[0].split("<")[0].split(">")[0].split("=")[0].split("!")[0].strip() for line in declared}
+    names = {
+        line.split("[")[0].split("<")[0].split(">")[0].split("=")[0].split("!")[0].strip()
+        for line in declared
+    }
     found: dict[str, str] = {}
     for name in sorted(names | set(_OPTIONAL)):
         try:

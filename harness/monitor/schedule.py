@@ -34,10 +34,7 @@ def _weekdays(field: str) -> str:
             continue
         first, last, step = match.groups()
         low = 0 if first == "*" else int(first)
-        if last is not None:
-            high = int(last)
-        else:
-            high = 6 if first == "*" or step else low
+        high = int(last) if last is not None else 6 if first == "*" or step else low
         if high < low:
             raise ValueError(f"weekday range {part!r} runs backwards")
         names.extend(_DAYS[day % 7] for day in range(low, high + 1, int(step or 1)))
@@ -52,7 +49,9 @@ def trigger(cron: str) -> BaseTrigger:
     """
     fields = cron.split()
     if len(fields) != 5:
-        raise ValueError(f"a cron line has five fields (minute hour day month weekday), this one has {len(fields)}")
+        raise ValueError(
+            f"a cron line has five fields (minute hour day month weekday), this one has {len(fields)}"
+        )
     minute, hour, day, month, weekday = fields
     weekday = _weekdays(weekday)
 
@@ -130,4 +129,6 @@ def standing(schedule: str, cron: str, starts: list[datetime], now: datetime) ->
         position = bisect_left(starts, moment)
         if position == len(starts) or starts[position] > until:
             missed.append(moment)
-    return Standing(schedule, cron, starts[-1], next_moment(cron, now), len(missed), missed[-1] if missed else None)
+    return Standing(
+        schedule, cron, starts[-1], next_moment(cron, now), len(missed), missed[-1] if missed else None
+    )

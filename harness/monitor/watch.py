@@ -64,10 +64,17 @@ class Watch:
         scheduler = AsyncIOScheduler(timezone=UTC)
         for name, schedule in self._config.schedules.items():
             scheduler.add_job(
-                self._come_due, trigger(schedule.cron), args=[name], id=name,
-                coalesce=True, misfire_grace_time=int(GRACE.total_seconds()), max_instances=1,
+                self._come_due,
+                trigger(schedule.cron),
+                args=[name],
+                id=name,
+                coalesce=True,
+                misfire_grace_time=int(GRACE.total_seconds()),
+                max_instances=1,
             )
-            self.on_say(f"{name}: next run {next_moment(schedule.cron, self._now()):%Y-%m-%d %H:%M} UTC ({schedule.cron})")
+            self.on_say(
+                f"{name}: next run {next_moment(schedule.cron, self._now()):%Y-%m-%d %H:%M} UTC ({schedule.cron})"
+            )
         scheduler.start()
         stopped = asyncio.ensure_future(self._stop.wait())
         try:
@@ -99,7 +106,8 @@ class Watch:
         started = datetime.fromtimestamp(info.started_us / 1e6, UTC)
         if schedule is None or any(True for _ in moments(schedule.cron, started, self._now(), most=1)):
             self.on_say(
-                f"run {info.run_id} stays unfinished ({info.completed} of {info.planned} calls); harness run --resume finishes it"
+                f"run {info.run_id} stays unfinished ({info.completed} of {info.planned} calls); "
+                "harness run --resume finishes it"
             )
             return
         self.on_say(f"resuming run {info.run_id} ({info.completed} of {info.planned} calls)")
@@ -109,11 +117,18 @@ class Watch:
         schedule = self._config.schedules[name]
         try:
             summary = await run_cycle(
-                self._config, self._suites, self._store, self._access,
-                clock=self._clock, stop=self._stop, trigger=name, resume=resume,
+                self._config,
+                self._suites,
+                self._store,
+                self._access,
+                clock=self._clock,
+                stop=self._stop,
+                trigger=name,
+                resume=resume,
                 only_suites=None if resume else schedule.suites,
                 only_endpoints=None if resume else schedule.endpoints,
-                folder=self._folder, on_note=self.on_say,
+                folder=self._folder,
+                on_note=self.on_say,
             )
         except (LaunchError, UsageError) as error:
             self.on_say(f"{name}: no run: {error}")
