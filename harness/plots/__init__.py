@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from harness.plots.comparison import comparison_plot
 from harness.plots.outcomes import outcome_plot
 from harness.plots.scores import arm_plot, score_plot, twin_plot
 from harness.plots.theme import Plot
-from harness.tables import Evidence
+from harness.tables import Part
 
 __all__ = [
     "Gallery",
@@ -17,6 +19,7 @@ __all__ = [
     "comparison_plot",
     "gallery",
     "outcome_plot",
+    "save",
     "score_plot",
     "twin_plot",
 ]
@@ -34,23 +37,22 @@ class Gallery:
     left_out: tuple[tuple[str, str], ...]
 
 
-def gallery(evidence: Evidence, limit: int = LIMIT) -> Gallery:
-    """Return every picture of the evidence, for at most `limit` combinations of endpoint and suite."""
-    combinations = (
-        evidence.tallies[["endpoint", "suite"]].drop_duplicates().sort_values(["endpoint", "suite"])
-    )
-    pairs = [(str(endpoint), str(suite)) for endpoint, suite in combinations.itertuples(index=False)]
+def gallery(parts: Mapping[tuple[str, str], Part], limit: int = LIMIT) -> Gallery:
+    """Return every picture of an overview, for at most `limit` combinations of endpoint and suite."""
     plots: dict[tuple[str, str], list[Plot]] = {}
     names: set[str] = set()
-    for endpoint, suite in pairs[:limit]:
-        made = [
-            outcome_plot(evidence, endpoint, suite),
-            score_plot(evidence, endpoint, suite),
-            arm_plot(evidence, endpoint, suite),
-            twin_plot(evidence, endpoint, suite),
-        ]
-        plots[endpoint, suite] = [_unique(plot, names) for plot in made if plot is not None]
-    return Gallery(plots, tuple(pairs[limit:]))
+    for key in list(parts)[:limit]:
+        made = [draw(parts[key]) for draw in (outcome_plot, score_plot, arm_plot, twin_plot)]
+        plots[key] = [_unique(plot, names) for plot in made if plot is not None]
+    return Gallery(plots, tuple(list(parts)[limit:]))
+
+
+def save(plot: Plot, path: Path) -> Path:
+    """Write a picture as SVG where the name ends so, else as PNG, and return its path."""
+    if path.suffix.lower() == ".svg":
+        path.write_text(plot.svg(), encoding="utf-8")
+        return path
+    return plot.png(path)
 
 
 def _unique(plot: Plot, names: set[str]) -> Plot:
@@ -59,4 +61,4 @@ def _unique(plot: Plot, names: set[str]) -> Plot:
     while name in names:
         name, count = f"{plot.name}-{count}", count + 1
     names.add(name)
-    return plot if name == plot.name else Plot(name, plot.title, plot.caption, plot.alt, plot.figure)
+    return plot if name == plot.name else replace(plot, name=name)

@@ -8,19 +8,32 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, PercentFormatter
 
-from harness.plots.theme import GRID, INK, PAPER, SERIES, WIDTH_IN, Plot, Sheet, beside, short, slug, style
+from harness.plots.theme import (
+    GRID,
+    INK,
+    PAPER,
+    SERIES,
+    WIDTH_IN,
+    Plot,
+    Sheet,
+    beside,
+    short,
+    slug,
+    style,
+    wide,
+)
 from harness.tables import Comparison, Row
 from harness.tables.words import difference_words, plural, points
 
 LINES = 28
 
 
-def comparison_plot(comparison: Comparison, *, name: str = "compare", simulated: bool = False) -> Plot:
+def comparison_plot(comparison: Comparison, *, name: str | None = None, simulated: bool = False) -> Plot:
     """Return the comparison as dots: scores on both sides, and the difference with its interval."""
     rows, left_out = _choose(comparison.rows)
     many = len({row.endpoint for row in rows}) > 1
-    left, right = short(comparison.left.label, 24), short(comparison.right.label, 24)
-    title = f"{right} against {left}"
+    left, right = short(comparison.left.label, 52), short(comparison.right.label, 52)
+    title = f"{right[:1].upper()}{right[1:]} against {left}"
     tasks = max(row.difference.interval.n for row in rows)
     where = ", from a simulated rehearsal" if simulated else ""
     subtitle = (
@@ -30,14 +43,16 @@ def comparison_plot(comparison: Comparison, *, name: str = "compare", simulated:
         else f"No task was measured on both sides{where}: nothing can be said."
     )
     notes = [f"Not drawn, for room: {plural(left_out, 'group')}."] if left_out else []
-    with style():
+    broad = wide(left, right, *(_label(row, many=many) for row in rows))
+    with style(wide=broad):
         height = 0.27 * len(rows) + 0.1
-        sheet = Sheet(title, subtitle, notes, 0.34 + height + 0.5)
+        legend_in = 0.34 if len(left) + len(right) <= 84 else 0.5
+        sheet = Sheet(title, subtitle, notes, legend_in + height + 0.5)
         labels = [_label(row, many=many) for row in rows]
         side = min(2.6, 0.37 + 0.078 * max(len(label) for label in labels))
         each = (WIDTH_IN - side - 1.05 - 0.42) / 2
-        scores = sheet.axes(side, 0.34, each, height)
-        moved = sheet.axes(side + each + 0.42, 0.34, each, height)
+        scores = sheet.axes(side, legend_in, each, height)
+        moved = sheet.axes(side + each + 0.42, legend_in, each, height)
         reach = 0.2
         for place, row in enumerate(rows):
             colour = INK if row.by in {"all", "suite"} else SERIES[0]
@@ -58,18 +73,25 @@ def comparison_plot(comparison: Comparison, *, name: str = "compare", simulated:
         moved.set_xlabel("difference, points")
         for axes in (scores, moved):
             axes.xaxis.set_label_coords(0.5, -0.30 / height)
-        _legend(scores, left, right, height)
+        _legend(sheet, left, right)
     whole = rows[0]
     alt = (
         f"Scores of {left} and {right} and their difference. {_label(whole, many=many)}: "
         f"{difference_words(whole.difference)}."
     )
     caption = "Hollow: " + left + "; filled: " + right + ". The unit of each interval is the task."
-    return Plot(slug(name, comparison.left.label, comparison.right.label), title, caption, alt, sheet.figure)
+    return Plot(
+        name or slug("compare", comparison.left.label, comparison.right.label),
+        title,
+        caption,
+        alt,
+        sheet.figure,
+        broad,
+    )
 
 
 def _choose(rows: tuple[Row, ...]) -> tuple[list[Row], int]:
-    """Keep whole suites first, then the largest groups, in their order; a lone group is the suite once more."""
+    """Keep whole suites, then the largest groups, in their order; a lone group is the suite once more."""
     alone = Counter((row.endpoint, row.suite, row.by) for row in rows)
     sizes = {(row.endpoint, row.suite): row.difference.interval.n for row in rows if row.by == "suite"}
     rows = tuple(
@@ -143,7 +165,7 @@ def _dress(axes: Axes, count: int, labels: list[str] | None) -> None:
     axes.spines["bottom"].set_color(GRID)
 
 
-def _legend(axes: Axes, left: str, right: str, height: float) -> None:
+def _legend(sheet: Sheet, left: str, right: str) -> None:
     handles = [
         Line2D(
             [],
@@ -157,7 +179,8 @@ def _legend(axes: Axes, left: str, right: str, height: float) -> None:
         )
         for name, face in ((left, PAPER), (right, SERIES[0]))
     ]
-    axes.legend(
-        handles=handles, loc="lower left", bbox_to_anchor=(-0.02, 1 + 0.02 / height), ncols=2,
-        borderaxespad=0, handletextpad=0.1, columnspacing=1.0,
+    sheet.figure.legend(
+        handles=handles, loc="upper left", ncols=2 if len(left) + len(right) <= 84 else 1, borderaxespad=0,
+        bbox_to_anchor=(0.05 / WIDTH_IN, 1 - (sheet.top_in - 0.02) / sheet.height_in),
+        handletextpad=0.1, columnspacing=1.0,
     )  # fmt: skip

@@ -23,34 +23,34 @@ from harness.plots.theme import (
     short,
     slug,
     style,
+    wide,
 )
 from harness.plots.timeline import DENSE, Floats, Timeline, band_notes
-from harness.tables import MEASURED_OUTCOMES, Band, Evidence, bands, summarise
+from harness.tables import MEASURED_OUTCOMES, Band, Part
 from harness.tables.words import plural
 
 ROWS = 6
 """Up to so many runs are shown as one bar each, with counts; more as columns along time."""
 
 
-def outcome_plot(evidence: Evidence, endpoint: str, suite: str) -> Plot:
+def outcome_plot(part: Part) -> Plot:
     """Return the outcomes' shares of the measured exchanges over the runs, with coverage beside them."""
-    tallies = evidence.tallies
-    table = summarise(tallies[(tallies["endpoint"] == endpoint) & (tallies["suite"] == suite)])
+    table = part.runs
     seen = [name for name in MEASURED_OUTCOMES if table[name].sum() > 0]
     unseen = [name for name in MEASURED_OUTCOMES if name not in seen]
-    found = bands(evidence, endpoint, suite)
-    title = f"What came back from {short(endpoint, 40)}: suite {short(suite, 40)}"
+    title = f"What came back from {short(part.endpoint, 40)}: suite {short(part.suite, 40)}"
     caption = _caption(table, unseen)
-    subtitle = f"{counted(table)}. Shares of the exchanges that were measured{simulated(evidence)}."
-    notes = band_notes(found)
-    with style():
+    subtitle = f"{counted(table)}. Shares of the exchanges that were measured{simulated(part)}."
+    notes = band_notes(part.bands)
+    broad = wide(part.endpoint, part.suite)
+    with style(wide=broad):
         if len(table) <= ROWS:
             figure = _rows(table, seen, Sheet(title, subtitle, notes, 0.84 + 0.36 * len(table)))
         else:
             timeline = Timeline([moment.to_pydatetime() for moment in table["started_at"]])
             sheet = Sheet(title, subtitle, notes, 3.72)
-            figure = _columns(table, seen, sheet, timeline, found)
-    return Plot(slug("outcomes", endpoint, suite), title, caption, _alt(table, seen), figure)
+            figure = _columns(table, seen, sheet, timeline, part.bands)
+    return Plot(slug("outcomes", part.endpoint, part.suite), title, caption, _alt(table, seen), figure, broad)
 
 
 def counted(table: pd.DataFrame) -> str:
@@ -62,9 +62,9 @@ def counted(table: pd.DataFrame) -> str:
     return f"n = {plural(exchanges, 'exchange')} in {plural(runs, 'run')}, {when}"
 
 
-def simulated(evidence: Evidence) -> str:
+def simulated(part: Part) -> str:
     """Return the words every picture of a rehearsal carries."""
-    return ", from a simulated rehearsal" if evidence.simulated else ""
+    return ", from a simulated rehearsal" if part.simulated else ""
 
 
 def _caption(table: pd.DataFrame, unseen: Sequence[str]) -> str:

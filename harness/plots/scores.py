@@ -18,70 +18,68 @@ from harness.plots.series import (
     left_out_note,
     overlay,
 )
-from harness.plots.theme import Plot, short, slug, style
-from harness.tables import Band, Evidence, bands, summarise, twins
+from harness.plots.theme import Plot, short, slug, style, wide
+from harness.tables import Part
 from harness.tables.words import MINUS, percent, plural, points
 
 _SCORE = "score: 100% = everything as the suite asks for"
 
 
-def score_plot(evidence: Evidence, endpoint: str, suite: str) -> Plot:
+def score_plot(part: Part) -> Plot:
     """Return the scores of the suite and its families with Wilson intervals; with few runs, its arms' too."""
-    tallies = _chosen(evidence, endpoint, suite)
-    table = summarise(tallies)
+    table = part.runs
     few = len(table) <= FEW_RUNS
     whole = Group("whole suite", _values(table))
-    groups = _groups(summarise(tallies, "family"))
-    if len(groups) == 1 and tallies["family"].nunique(dropna=False) == 1:
+    groups = _groups(part.families)
+    if len(groups) == 1 and part.families["probes"].sum() == table["probes"].sum():
         groups = []  # the only family is the suite once more
     if few:
-        groups += [Group(f"arm: {group.name}", group.table) for group in _groups(summarise(tallies, "arm"))]
+        groups += [Group(f"arm: {group.name}", group.table) for group in _groups(part.arms)]
     shown, left_out = choose(groups, ROW_LIMIT if few else PANELS)
-    found = bands(evidence, endpoint, suite)
-    title = f"How well {short(endpoint, 40)} did: suite {short(suite, 40)}"
-    words = Words(title, _subtitle(table, evidence, "task"), _SCORE if few else "score")
+    title = f"How well {short(part.endpoint, 40)} did: suite {short(part.suite, 40)}"
+    words = Words(title, _subtitle(part), _SCORE if few else "score")
     notes = left_out_note(left_out, "family", "families")
-    with style():
-        figure = draw(whole, shown, words, notes, found, "share")
+    broad = wide(part.endpoint, part.suite, *(group.name for group in shown))
+    with style(wide=broad):
+        figure = draw(whole, shown, words, notes, part.bands, "share")
     last = table.iloc[-1]
     alt = (
         f"Dots with intervals. Whole suite in the latest run: {percent(last['score'])}, "
         f"{_range(last, percent)}, {plural(int(last['tasks']), 'task')}. " + _named(shown, percent)
     )
-    return Plot(slug("scores", endpoint, suite), title, _bars("task"), alt, figure)
+    return Plot(slug("scores", part.endpoint, part.suite), title, _bars("task"), alt, figure, broad)
 
 
-def arm_plot(evidence: Evidence, endpoint: str, suite: str) -> Plot | None:
+def arm_plot(part: Part) -> Plot | None:
     """Return the arms' scores over each other along time; None without arms or with few runs."""
-    tallies = _chosen(evidence, endpoint, suite)
-    series = _groups(summarise(tallies, "arm"))
-    if len(series) < 2 or tallies["run_id"].nunique() <= FEW_RUNS:
+    series = _groups(part.arms)
+    if len(series) < 2 or len(part.runs) <= FEW_RUNS:
         return None
     shown, left_out = choose(series, 4)
-    title = f"The two sides of each pair: {short(endpoint, 40)}, suite {short(suite, 40)}"
-    words = Words(title, _subtitle(summarise(tallies), evidence, "task"), "score")
-    with style():
-        figure = overlay(shown, words, left_out_note(left_out, "arm"), bands(evidence, endpoint, suite))
+    title = f"The two sides of each pair: {short(part.endpoint, 40)}, suite {short(part.suite, 40)}"
+    words = Words(title, _subtitle(part), "score")
+    broad = wide(part.endpoint, part.suite, *(group.name for group in shown))
+    with style(wide=broad):
+        figure = overlay(shown, words, left_out_note(left_out, "arm"), part.bands)
     alt = "Series of dots with intervals, one for each side. " + _named(shown, percent)
-    return Plot(slug("arms", endpoint, suite), title, _bars("task"), alt, figure)
+    return Plot(slug("arms", part.endpoint, part.suite), title, _bars("task"), alt, figure, broad)
 
 
-def twin_plot(evidence: Evidence, endpoint: str, suite: str) -> Plot | None:
+def twin_plot(part: Part) -> Plot | None:
     """Return the difference between twins per topic, with its interval around zero; None without pairs."""
-    table = twins(_chosen(evidence, endpoint, suite), evidence.suites)
+    table = part.twins
     if table.empty:
         return None
     arm, control = str(table["arm"].iloc[0]), str(table["control"].iloc[0])
     table = table[table["arm"] == arm].rename(columns={"difference": "value", "pairs": "n"})
-    whole = Group("all pairs", table[table["topic"] == ""].sort_values("started_at"))
+    whole = Group("all pairs", table[table["topic"] == ""])
     groups = [
         Group(str(topic), part) for topic, part in table[table["topic"] != ""].groupby("topic", sort=True)
     ]
     few = whole.table["started_at"].nunique() <= FEW_RUNS
     shown, left_out = choose(groups, ROW_LIMIT if few else PANELS)
-    found: tuple[Band, ...] = bands(evidence, endpoint, suite)
     sides = f"{short(arm, 20).capitalize()} against {short(control, 20)}"
-    title = f"{sides}: {short(endpoint, 36)}, suite {short(suite, 36)}"
+    title = f"{sides}: {short(part.endpoint, 36)}, suite {short(part.suite, 36)}"
     axis = f"score in {short(arm, 16)} {MINUS} score in {short(control, 16)}"
     subtitle = (
         (
@@ -90,22 +88,18 @@ def twin_plot(evidence: Evidence, endpoint: str, suite: str) -> Plot | None:
             else "The same task in two wordings. Below zero"
         )
         + f": worse in the {short(arm, 20)} wording. {plural(int(whole.table['n'].max()), 'pair')}"
-        + (f", {plural(whole.table['run_id'].nunique(), 'run')}{simulated(evidence)}.")
+        + (f", {plural(whole.table['run_id'].nunique(), 'run')}{simulated(part)}.")
     )
     words = Words(title, subtitle, f"{axis}, points" if few else "difference, points")
-    with style():
-        figure = draw(whole, shown, words, left_out_note(left_out, "topic"), found, "difference")
+    broad = wide(part.endpoint, part.suite, *(group.name for group in shown))
+    with style(wide=broad):
+        figure = draw(whole, shown, words, left_out_note(left_out, "topic"), part.bands, "difference")
     last = whole.table.iloc[-1]
     alt = (
         f"Differences with intervals around zero. All pairs in the latest run: {points(last['value'])}, "
         f"{_range(last, points)}. " + _named(shown, points)
     )
-    return Plot(slug("twins", endpoint, suite), title, _bars("pair"), alt, figure)
-
-
-def _chosen(evidence: Evidence, endpoint: str, suite: str) -> pd.DataFrame:
-    tallies = evidence.tallies
-    return tallies[(tallies["endpoint"] == endpoint) & (tallies["suite"] == suite)]
+    return Plot(slug("twins", part.endpoint, part.suite), title, _bars("pair"), alt, figure, broad)
 
 
 def _values(table: pd.DataFrame) -> pd.DataFrame:
@@ -116,14 +110,15 @@ def _groups(table: pd.DataFrame) -> list[Group]:
     return [Group(str(name), part) for name, part in _values(table).groupby("group", sort=True)]
 
 
-def _subtitle(table: pd.DataFrame, evidence: Evidence, unit: str) -> str:
+def _subtitle(part: Part) -> str:
+    table = part.runs
     low, high = int(table["tasks"].min()), int(table["tasks"].max())
-    n = plural(high, unit) if low == high else f"{low}–{high} {unit}s"
-    return f"{counted(table)}, {n} in each{simulated(evidence)}. Bars: 95% intervals."
+    n = plural(high, "task") if low == high else f"{low}–{high} tasks"
+    return f"{counted(table)}, {n} in each{simulated(part)}. Bars: 95% intervals."
 
 
 def _bars(unit: str) -> str:
-    return f"Each dot is one run; the bar is its 95% interval, with the {unit} as unit."
+    return f"Dots: what was measured. Bars: 95% intervals, with the {unit} as unit."
 
 
 def _range(row: pd.Series[float], say: Callable[[float], str]) -> str:

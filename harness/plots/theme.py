@@ -41,7 +41,14 @@ MUTED = "#59626d"
 GRID = "#d8dce2"
 BAND = "#eef1f4"
 PAPER = "#fefefe"
-_VARIABLES = {INK: "--ink", MUTED: "--muted", GRID: "--grid", BAND: "--band", PAPER: "--paper"}
+_VARIABLES = {
+    INK: "--ink",
+    MUTED: "--muted",
+    GRID: "--grid",
+    BAND: "--band",
+    PAPER: "--paper",
+    SERIES[0]: "--series",
+}
 
 _LONG_NUMBER = re.compile(r"(\.\d\d)\d+")
 
@@ -63,6 +70,7 @@ _STYLE: dict[Any, Any] = {
     "axes.unicode_minus": True,
     "date.autoformatter.day": "%Y-%m-%d",
     "figure.facecolor": "none",
+    "font.family": ["DejaVu Sans"],
     "font.size": 9,
     "grid.color": GRID,
     "grid.linewidth": 0.6,
@@ -93,12 +101,16 @@ def _families() -> list[str]:
 
 
 @contextmanager
-def style() -> Iterator[None]:
-    """Use the house style inside the block, whatever the reader's own matplotlib settings."""
+def style(*, wide: bool = False) -> Iterator[None]:
+    """Use the house style inside the block, whatever the reader's own matplotlib settings.
+
+    `wide` looks for fonts beyond our own, which takes a while and is worth it only for names that need them.
+    """
     with matplotlib.rc_context(), warnings.catch_warnings():
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(dict(_STYLE))
-        matplotlib.rcParams["font.family"] = _families()
+        if wide:
+            matplotlib.rcParams["font.family"] = _families()
         # Names may be in any script: an SVG has the reader's fonts, a PNG shows a box for what it lacks.
         warnings.filterwarnings("ignore", message=r"Glyph \d+ .*missing from font")
         warnings.filterwarnings("ignore", message=r"Matplotlib currently does not support")
@@ -117,22 +129,26 @@ class Plot:
     alt: str
     """What the picture shows, for who cannot see it."""
     figure: Figure
+    wide: bool = False
+    """Whether its names need signs that our own font lacks."""
 
     def svg(self) -> str:
         """Return an `<svg>` element to put into a page: no scripts, no outside resources, own ids."""
         buffer = io.StringIO()
-        with style():
+        with style(wide=self.wide):
             canvas: Any = FigureCanvasSVG(self.figure)
             canvas.print_svg(buffer, metadata={"Date": None, "Creator": None})
         return _inline(buffer.getvalue(), self.name, self.title, self.alt)
 
     def png(self, path: Path, dpi: int = 144) -> Path:
         """Write a PNG on white paper and return its path."""
-        with style():
+        with style(wide=self.wide):
             canvas: Any = FigureCanvasAgg(self.figure)
             self.figure.set_dpi(dpi)
             self.figure.patch.set_facecolor("white")
-            canvas.print_png(str(path), metadata={"Title": self.title, "Software": None})
+            canvas.print_png(
+                str(path), metadata={"Title": self.title, "Software": None}, pil_kwargs={"compress_level": 3}
+            )
             self.figure.patch.set_facecolor("none")
         return path
 
@@ -165,6 +181,11 @@ def slug(*parts: str) -> str:
     """Return a name that is safe for files and ids; two different inputs may give the same one."""
     text = "-".join(re.sub(r"[^a-z0-9]+", "-", part.casefold()).strip("-")[:40] for part in parts if part)
     return text.strip("-") or "plot"
+
+
+def wide(*names: str) -> bool:
+    """Whether any of these names is written in a script our own font lacks."""
+    return any("\u0900" <= sign < "\u1e00" or sign >= "\u2e80" for name in names for sign in name)
 
 
 def short(text: object, limit: int = 26) -> str:

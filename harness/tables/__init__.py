@@ -4,6 +4,7 @@ from harness.tables.bands import Band, bands
 from harness.tables.compare import compare
 from harness.tables.comparison import NOT_A_FINDING, Answers, Comparison, GroupSide, ProbeChange, Row, Side
 from harness.tables.evidence import MEASURED_OUTCOMES, OUTCOMES, Evidence, SuiteNote, control_arm
+from harness.tables.overview import Part, overview
 from harness.tables.summary import coverage, pool, shares, summarise, task_scores, twins, with_scores
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "Comparison",
     "Evidence",
     "GroupSide",
+    "Part",
     "ProbeChange",
     "Row",
     "Side",
@@ -23,6 +25,7 @@ __all__ = [
     "compare",
     "control_arm",
     "coverage",
+    "overview",
     "pool",
     "shares",
     "summarise",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from harness.errors import EvidenceError
@@ -80,7 +82,7 @@ def compare(
 
 
 def _same_endpoints(left: pd.DataFrame, right: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, str]:
-    ours, theirs = set(left["endpoint"]), set(right["endpoint"])
+    ours, theirs = set(left["endpoint"].unique()), set(right["endpoint"].unique())
     if ours == theirs:
         return left, right, ""
     if len(ours) == 1 and len(theirs) == 1:
@@ -159,39 +161,46 @@ def _rows(paired: pd.DataFrame, level: float) -> list[Row]:
     rows: list[Row] = []
     for endpoint, mine in paired.groupby("endpoint", sort=True):
         if mine["suite"].nunique() > 1:
-            rows.append(_row(mine, str(endpoint), "", "all", "", level))
+            rows += _level(mine.assign(group=""), str(endpoint), "", "all", level)
         for suite, part in mine.groupby("suite", sort=True):
-            rows.append(_row(part, str(endpoint), str(suite), "suite", "", level))
+            rows += _level(part.assign(group=""), str(endpoint), str(suite), "suite", level)
             for by in _LEVELS:
                 known = part[part[by].notna() & (part[by] != "")]
-                rows.extend(
-                    _row(group, str(endpoint), str(suite), by, str(value), level)
-                    for value, group in known.groupby(by, sort=True)
-                )
+                rows += _level(known.assign(group=known[by]), str(endpoint), str(suite), by, level)
     return rows
 
 
-def _row(part: pd.DataFrame, endpoint: str, suite: str, by: str, group: str, level: float) -> Row:
+def _level(part: pd.DataFrame, endpoint: str, suite: str, by: str, level: float) -> list[Row]:
+    """Return one row per group: twins are averaged into their task before anything is compared."""
+    if part.empty:
+        return []
+    keys = ["group", "suite", "task"]
     matched = part[part["score_left"].notna() & part["score_right"].notna()]
-    means = matched.groupby(["suite", "task"], sort=True)[["score_left", "score_right"]].mean()
-    difference = paired_difference(
-        means["score_left"].to_numpy(), means["score_right"].to_numpy(), level, "task"
-    )
-    sides = [
-        GroupSide(
-            exchanges=int(part[f"n_{side}"].sum()),
-            measured=int(part[f"measured_{side}"].sum()),
-            score=mean_score(_task_means(part, f"score_{side}"), level, "task"),
-            outcomes={name: int(part[f"{name}_{side}"].sum()) for name in OUTCOMES},
-        )
-        for side in ("left", "right")
-    ]
-    return Row(endpoint, suite, by, group, sides[0], sides[1], difference)
+    both = _by_group(matched.groupby(keys, sort=True)[["score_left", "score_right"]].mean())
+    each = _by_group(part.groupby(keys, sort=True)[["score_left", "score_right"]].mean())
+    counts = [f"{name}_{side}" for side in ("left", "right") for name in ("n", "measured", *OUTCOMES)]
+    sums = part.groupby("group", sort=True)[counts].sum()
+    nothing = np.zeros((0, 2))
+    rows = []
+    for group, total in sums.to_dict("index").items():
+        means = both.get(str(group), nothing)
+        sides = [
+            GroupSide(
+                exchanges=int(total[f"n_{side}"]),
+                measured=int(total[f"measured_{side}"]),
+                score=mean_score(each[str(group)][:, place], level, "task"),
+                outcomes={name: int(total[f"{name}_{side}"]) for name in OUTCOMES},
+            )
+            for place, side in enumerate(("left", "right"))
+        ]
+        difference = paired_difference(means[:, 0], means[:, 1], level, "task")
+        rows.append(Row(endpoint, suite, by, str(group), sides[0], sides[1], difference))
+    return rows
 
 
-def _task_means(part: pd.DataFrame, column: str) -> pd.Series[float]:
-    """Return one mean per task, so that twins do not count as two independent questions."""
-    return part.groupby(["suite", "task"], sort=True)[column].mean()
+def _by_group(means: pd.DataFrame) -> dict[str, npt.NDArray[np.float64]]:
+    """Return each group's task means as an array with a column per side."""
+    return {str(name): part.to_numpy(dtype=float) for name, part in means.groupby(level="group", sort=True)}
 
 
 def _changed(paired: pd.DataFrame) -> tuple[ProbeChange, ...]:
@@ -218,7 +227,7 @@ def _side(label: str, frame: pd.DataFrame, identities: pd.DataFrame | None) -> S
         source = frame if mine is None or column not in mine.columns else mine
         if column not in source.columns:
             return ()
-        return tuple(sorted({str(value) for value in source[column].dropna() if value != ""}))
+        return tuple(sorted({str(value) for value in source[column].dropna().unique() if value != ""}))
 
     suites = frame[["suite", "suite_version", "suite_hash"]].drop_duplicates()
     first, last = frame["started_at"].min(), frame["started_at"].max()
@@ -227,8 +236,8 @@ def _side(label: str, frame: pd.DataFrame, identities: pd.DataFrame | None) -> S
         run_ids=runs,
         first=pd.Timestamp(first).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
         last=pd.Timestamp(last).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
-        endpoints=tuple(sorted({str(name) for name in frame["endpoint"]})),
-        models=tuple(sorted({str(name) for name in frame["model"]})),
+        endpoints=tuple(sorted({str(name) for name in frame["endpoint"].unique()})),
+        models=tuple(sorted({str(name) for name in frame["model"].unique()})),
         served_models=named("served_model") if mine is not None else (),
         fingerprints=named("fingerprint") if mine is not None else (),
         suites=tuple(

@@ -46,7 +46,7 @@ class SuiteNote:
     title: str = ""
     description: str = ""
     arms: tuple[str, ...] = ()
-    """Names of the two sides of a pair as declared: first the arm of interest, last its control."""
+    """Names of the sides of a pair as declared: first the one watched, last the plain one."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,14 +93,14 @@ class Evidence:
 def control_arm(arms: list[str], declared: tuple[str, ...] = ()) -> str | None:
     """Return the arm the others are measured against, or None when there is nothing to compare.
 
-    A conventional name (`neutral`, `control`, ...) decides; else the last arm the suite declares; else the
-    last in alphabetical order, so that the choice never depends on the order of the data.
+    The last arm the suite declares decides; without a declaration a conventional name (`neutral`,
+    `control`, ...), else the last in alphabetical order: never the order of the data.
     """
     names = sorted(set(arms))
     if len(names) < 2:
         return None
-    known = [name for name in names if name.casefold() in CONTROL_ARMS]
-    if len(known) == 1:
-        return known[0]
     ordered = [name for name in declared if name in names]
-    return ordered[-1] if ordered else names[-1]
+    if ordered:
+        return ordered[-1]
+    known = [name for name in names if name.casefold() in CONTROL_ARMS]
+    return known[0] if len(known) == 1 else names[-1]

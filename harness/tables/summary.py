@@ -42,8 +42,9 @@ def pool(tallies: pd.DataFrame) -> pd.DataFrame:
     """Return one row per endpoint, suite and probe: counts summed over runs, tags as they were last."""
     tags = [name for name in _TAGS if name in tallies.columns]
     ordered = tallies.sort_values(["started_at", "run_id"], kind="stable")
-    how: dict[str, str] = dict.fromkeys(_COUNTS, "sum") | dict.fromkeys(tags, "last")
-    return with_scores(ordered.groupby(PROBE, sort=True).agg(how).reset_index())
+    sums = ordered.groupby(PROBE, sort=True)[_COUNTS].sum()
+    named = ordered.drop_duplicates(PROBE, keep="last").set_index(PROBE)[tags]
+    return with_scores(sums.join(named).reset_index())
 
 
 def task_scores(frame: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
