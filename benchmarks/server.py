@@ -83,7 +83,7 @@ def serving() -> Iterator[str]:
     """Run the provider in its own process; yields its base URL (`http://127.0.0.1:PORT/v1`)."""
     command = [sys.executable, "-m", "benchmarks.server", "--port", "0"]
     root = Path(__file__).resolve().parent.parent
-    with subprocess.Popen(command, cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:  # noqa: S603 -- our own module
+    with subprocess.Popen(command, cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         try:
             yield cast("IO[bytes]", process.stdout).readline().decode().strip()
         finally:
