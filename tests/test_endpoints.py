@@ -293,6 +293,9 @@ def test_system_text_and_turns_are_sent_in_the_protocols_own_form(protocol: str)
         ]
         return
     turns = [(turn["role"], turn["content"]) for turn in body.get("messages", body.get("input"))]
+    if protocol == "openai-responses":
+        assert turns[2] == ("assistant", [{"type": "output_text", "text": "A1", "annotations": []}])
+        turns[2] = ("assistant", "A1")
     if protocol == "anthropic-messages":
         assert body["system"] == "S"
     else:

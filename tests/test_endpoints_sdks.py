@@ -153,8 +153,11 @@ SETTINGS: dict[str, Any] = {
 }
 
 
-def built(protocol: str, *, stream: bool = False, settings: dict[str, Any] | None = None) -> dict[str, Any]:
-    endpoint = wire.endpoint(protocol, stream=stream, parameters=SETTINGS if settings is None else settings)
+def built(
+    protocol: str, *, stream: bool = False, settings: dict[str, Any] | None = None, url: str | None = None
+) -> dict[str, Any]:
+    given = SETTINGS if settings is None else settings
+    endpoint = wire.endpoint(protocol, stream=stream, parameters=given, url=url or wire.URLS[protocol])
     document: dict[str, Any] = json.loads(adapter(protocol).build(endpoint, CONVERSATION, 1, "k").body)
     return document
 
@@ -202,7 +205,8 @@ def test_responses_requests_fit_the_openai_types(stream: bool) -> None:
     sdk("openai")
     params = importlib.import_module("openai.types.responses.response_create_params")
     name = "ResponseCreateParamsStreaming" if stream else "ResponseCreateParamsNonStreaming"
-    accepts(getattr(params, name), built("openai-responses", stream=stream))
+    for url in ("https://api.openai.com/v1", "http://127.0.0.1:8080/v1"):
+        accepts(getattr(params, name), built("openai-responses", stream=stream, url=url))
 
 
 @pytest.mark.parametrize("stream", [False, True])

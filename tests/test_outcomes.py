@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -308,6 +309,23 @@ def test_our_own_limit_is_truncated_with_or_without_content(protocol: str, reply
     """A token limit is ours: `truncated`, also when reasoning used it all up."""
     decision = wire.judge(protocol, reply)
     assert (decision.outcome, decision.rule) == (Outcome.TRUNCATED, "token_limit")
+
+
+def test_a_server_that_calls_a_used_up_limit_completed_is_truncated() -> None:
+    """Where only the count tells that the limit was reached, the count decides; OpenAI itself says so."""
+    body = wire.dump(wire.responses("One two"))
+    reply = wire.read(RESPONSES, body)
+    for limit, url, outcome in (
+        (3, "http://127.0.0.1:8080/v1/responses", Outcome.TRUNCATED),
+        (4, "http://127.0.0.1:8080/v1/responses", Outcome.ANSWERED),
+        (3, "https://api.openai.com/v1/responses", Outcome.ANSWERED),
+    ):
+        sent = replace(
+            wire.exchange(RESPONSES, body, url=url), request_body=b'{"max_output_tokens":%d}' % limit
+        )
+        assert decide(sent, reply, "gpt-4o").outcome is outcome
+    odd = replace(wire.exchange(RESPONSES, body), request_body=b"[")
+    assert decide(odd, reply, "gpt-4o").outcome is Outcome.ANSWERED
 
 
 ACCESS: list[tuple[str, Any, int, str]] = [

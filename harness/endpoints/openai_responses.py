@@ -37,7 +37,7 @@ class OpenAIResponses:
         dropped = [name for name in _unknown(endpoint) if chosen.pop(name, False) not in (False, None)]
         body: dict[str, Any] = {
             "model": endpoint.model,
-            "input": [{"role": turn.role, "content": turn.content} for turn in probe.messages],
+            "input": _input(endpoint, probe),
         }
         if "max_tokens" in chosen:
             body["max_output_tokens"] = chosen.pop("max_tokens")
@@ -78,6 +78,24 @@ class OpenAIResponses:
 def _unknown(endpoint: Endpoint) -> tuple[str, ...]:
     official = building.is_openai(endpoint.url) or building.is_azure(endpoint.url)
     return (*_UNKNOWN, "top_k") if official else _UNKNOWN
+
+
+def _input(endpoint: Endpoint, probe: Probe) -> list[dict[str, Any]]:
+    """Return the turns of a probe.
+
+    OpenAI takes an earlier answer as a plain turn; servers that only half speak the protocol (llama.cpp)
+    take it only in the long form it was given in.
+    """
+    turns: list[dict[str, Any]] = []
+    official = building.is_openai(endpoint.url) or building.is_azure(endpoint.url)
+    for at, turn in enumerate(probe.messages):
+        if turn.role != "assistant" or official:
+            turns.append({"role": turn.role, "content": turn.content})
+            continue
+        part = {"type": "output_text", "text": turn.content, "annotations": []}
+        head = {"type": "message", "id": f"msg_{at}", "status": "completed", "role": "assistant"}
+        turns.append(head | {"content": [part]})
+    return turns
 
 
 def _is_whole(document: Any) -> bool:

@@ -6,6 +6,7 @@ content and a finish reason that says so.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Final
 
@@ -135,7 +136,11 @@ def _rerouting(exchange: Exchange, reply: Reply, requested: str) -> tuple[bool, 
 
 def _is_azure(url: str) -> bool:
     """Return whether model names there are the user's own names of deployments, which cannot be compared."""
-    return ".azure." in url.partition("://")[2].partition("/")[0]
+    return ".azure." in _host(url)
+
+
+def _host(url: str) -> str:
+    return url.partition("://")[2].partition("/")[0].lower()
 
 
 # --- refusals ---------------------------------------------------------------------------------
@@ -285,7 +290,10 @@ def _finish(exchange: Exchange, reply: Reply, rerouted: bool, notice: str | None
     content = _has_content(reply)
     evidence = _finish_evidence(exchange, reply)
     unmapped = reason = None
-    if meaning is None:
+    reached = _limit_reached(exchange, reply) if meaning is Finish.END else None
+    if reached is not None:
+        outcome, rule, evidence = Outcome.TRUNCATED, "token_limit", reached
+    elif meaning is None:
         outcome = UNKNOWN_FINISH[0 if content else 1]
         rule = "finish_unknown" if content or reply.finish_reason else "no_content"
         unmapped = evidence if rule == "finish_unknown" else None
@@ -299,6 +307,26 @@ def _finish(exchange: Exchange, reply: Reply, rerouted: bool, notice: str | None
     return Decision(
         outcome, rule, evidence, reason=reason, notice=notice, rerouted=rerouted, unmapped=unmapped
     )
+
+
+def _limit_reached(exchange: Exchange, reply: Reply) -> str | None:
+    """Return the evidence that a reply used up its token limit although its server says `completed`.
+
+    OpenAI says `incomplete` then. Other servers of its Responses protocol (llama.cpp) may not, and only the
+    count tells.
+    """
+    if exchange.protocol != "openai-responses" or reply.usage.output_tokens is None:
+        return None
+    host = _host(exchange.url)
+    if host == "api.openai.com" or ".azure." in host:
+        return None
+    try:
+        limit = json.loads(exchange.request_body).get("max_output_tokens")
+    except (ValueError, AttributeError, RecursionError):
+        return None
+    if not isinstance(limit, int) or reply.usage.output_tokens < limit:
+        return None
+    return f"usage.output_tokens={reply.usage.output_tokens} of max_output_tokens={limit}"
 
 
 _FINISH_RULES: Final[Mapping[Outcome, str]] = {

@@ -54,7 +54,9 @@ Where two readings are possible:
   reason, a refusal field, an error event); content that just stops is `cut`.
 - A reset of the line after streamed content is `cut`; every other break of the line is `failed`. A line that
   breaks after the reply has said how it finished changes nothing.
-- A token limit is ours: `truncated`, also when hidden reasoning used it all up and no text came.
+- A token limit is ours: `truncated`, also when hidden reasoning used it all up and no text came. Servers of
+  OpenAI's Responses protocol other than OpenAI and Azure may say `completed` then: when the output tokens reach
+  the limit sent, that is `truncated` too.
 - An exhausted quota, an empty balance and an account on hold are `denied`, reason `account`: they are about
   us, and waiting does not help. A rate limit is `failed`.
 - A request that the provider does not accept is `failed`, reason `bad_request`: ours to mend.
