@@ -57,6 +57,11 @@ def digest(data: bytes) -> bytes:
     return hashlib.sha256(data).digest()
 
 
+def _real(value: float | None) -> float | None:
+    """Return a number as the database gives it back: a float, and zero without a sign."""
+    return None if value is None else float(value) + 0.0
+
+
 def exchange_hash(
     exchange: Exchange, previous: bytes, request_headers: bytes, reply_headers: bytes, reply_hash: bytes
 ) -> bytes:
@@ -98,12 +103,12 @@ def exchange_hash(
                 "streamed": exchange.streamed,
                 "suite": exchange.suite,
                 "timing": {
-                    "first_token_ms": timing.first_token_ms,
-                    "gap_max_ms": timing.gap_max_ms,
-                    "gap_median_ms": timing.gap_median_ms,
-                    "headers_ms": timing.headers_ms,
+                    "first_token_ms": _real(timing.first_token_ms),
+                    "gap_max_ms": _real(timing.gap_max_ms),
+                    "gap_median_ms": _real(timing.gap_median_ms),
+                    "headers_ms": _real(timing.headers_ms),
                     "sent_us": timing.sent_us,
-                    "total_ms": timing.total_ms,
+                    "total_ms": _real(timing.total_ms),
                 },
                 "url": exchange.url,
             }
@@ -234,24 +239,19 @@ def observation_mark(row_id: int, observation: Observation, past: tuple[int, int
         observation: what it was judged to mean.
         past: for one that was replaced, its number and the time of replacement in microseconds.
     """
+    seen = observation
     encoded = _encode(
         [
-            *(row_id, observation.outcome, observation.rule, observation.evidence, observation.source),
-            *(observation.degree, observation.category, observation.reason, observation.notice),
-            *(observation.served_model, observation.rerouted, observation.unmapped, observation.score),
+            *(row_id, seen.outcome, seen.rule, seen.evidence, seen.source, seen.degree, seen.category),
+            *(seen.reason, seen.notice, seen.served_model, seen.rerouted, seen.unmapped, _real(seen.score)),
             *(
-                observation.answer,
-                observation.refusal_score,
-                observation.finish_reason,
-                observation.fingerprint,
+                seen.answer,
+                _real(seen.refusal_score),
+                seen.finish_reason,
+                seen.fingerprint,
+                seen.input_tokens,
             ),
-            *(
-                observation.input_tokens,
-                observation.output_tokens,
-                observation.cost_usd,
-                observation.makers,
-                past,
-            ),
+            *(seen.output_tokens, _real(seen.cost_usd), seen.makers, past),
         ]
     )
     data = encoded.encode("utf-8", "surrogatepass")

@@ -16,12 +16,13 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import quote
 
-from sqlite_utils import Database
-
 from harness.errors import LockedError, StoreError
-from harness.store.migrations import APPLICATION_ID, MIGRATIONS, STEPS
 from harness.store.rows import LockHolder
 
+APPLICATION_ID = 0x68726E73
+"""Marks the file as ours (`file` and SQLite's `PRAGMA application_id` show it): "hrns"."""
+STEPS = ("m001_evidence", "m002_judgement")
+"""Names of all steps of the schema that this version knows, in order."""
 SQLITE_NEEDED = (3, 37, 0)
 """The first with STRICT tables."""
 BUSY_MS = 10_000
@@ -135,7 +136,10 @@ def _words(error: sqlite3.Error) -> str | None:
     if name.startswith("SQLITE_CORRUPT"):
         return f"is damaged ({error}); harness verify says where; restore it from a copy"
     if name.startswith("SQLITE_IOERR"):
-        return f"the disk does not read or write it ({error}, {name}); check the disk and its quota, then run again with --resume"
+        return (
+            f"the disk does not read or write it ({error}, {name}); "
+            f"check the disk and its quota, then run again with --resume"
+        )
     if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
         return "another program keeps it locked; close it (a database browser, perhaps) and try again"
     if name.startswith(("SQLITE_NOMEM", "SQLITE_TOOBIG")):
@@ -154,7 +158,7 @@ def _text(data: bytes) -> str:
             return data.decode("utf-8", "backslashreplace")
 
 
-def _connect(uri: str) -> Database:
+def _connect(uri: str) -> sqlite3.Connection:
     connection = sqlite3.connect(
         uri,
         uri=True,
@@ -164,7 +168,7 @@ def _connect(uri: str) -> Database:
         cached_statements=256,
     )
     connection.text_factory = _text
-    return Database(connection, execute_plugins=False)
+    return connection
 
 
 def _uri(path: Path, query: str) -> str:
@@ -175,29 +179,41 @@ def _check_path(path: Path) -> None:
     if sqlite3.sqlite_version_info < SQLITE_NEEDED:
         needed = ".".join(map(str, SQLITE_NEEDED))
         raise StoreError(
-            f"SQLite {sqlite3.sqlite_version} is too old: {needed} or newer is needed; use a newer Python"
+            f"SQLite {sqlite3.sqlite_version} is too old: {needed} is needed; use a newer Python"
         )
     if path.is_dir():
         raise StoreError(f"{path}: is a folder; name a file with --db, such as {path / 'harness.db'}")
 
 
-def _check_ours(db: Database, path: Path, mode: Literal["write", "read"]) -> bool:
+def _is_current(connection: sqlite3.Connection, path: Path, mode: Literal["write", "read"]) -> bool:
     """Say whether the schema is up to date; refuse what is not ours or newer than we are."""
-    (application,) = db.execute("PRAGMA application_id").fetchone()
-    applied = [migration.name for migration in MIGRATIONS.applied(db)]
-    (objects,) = db.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    if application != APPLICATION_ID and not applied and (objects or mode == "read"):
-        what = "a database of another program" if objects else "an empty database"
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    applied: list[str] = []
+    if "_sqlite_migrations" in tables:
+        rows = connection.execute("SELECT name FROM _sqlite_migrations WHERE migration_set = 'harness'")
+        applied = [name for (name,) in rows]
+    if application != APPLICATION_ID and not applied and (tables or mode == "read"):
+        what = "a database of another program" if tables else "an empty database"
         raise StoreError(f"{path}: is {what}, not one of harness; name another file with --db")
     newer = sorted(set(applied) - set(STEPS))
     if newer:
         raise StoreError(
             f"{path}: was written by a newer harness ({', '.join(newer)}); upgrade harness to use it"
         )
-    return not MIGRATIONS.pending(db)
+    return set(applied) == set(STEPS)
 
 
-def open_for_writing(path: Path) -> tuple[Database, WriterLock]:
+def _bring_up_to_date(connection: sqlite3.Connection) -> None:
+    # sqlite-utils imports pandas, which takes longer than most commands: it is asked for only when there is a step.
+    from sqlite_utils import Database
+
+    from harness.store.migrations import MIGRATIONS
+
+    MIGRATIONS.apply(Database(connection, execute_plugins=False))
+
+
+def open_for_writing(path: Path) -> tuple[sqlite3.Connection, WriterLock]:
     """Open the database as its one writer; make it, or bring its schema up to date, if need be."""
     _check_path(path)
     try:
@@ -209,25 +225,25 @@ def open_for_writing(path: Path) -> tuple[Database, WriterLock]:
     lock = WriterLock(path)
     try:
         with explained(path):
-            db = _connect(_uri(path, "mode=rwc"))
+            connection = _connect(_uri(path, "mode=rwc"))
             try:
-                current = _check_ours(db, path, "write")
-                db.execute("PRAGMA journal_mode = WAL")
-                db.execute("PRAGMA synchronous = FULL")
-                db.execute("PRAGMA foreign_keys = ON")
-                db.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+                current = _is_current(connection, path, "write")
+                connection.execute("PRAGMA journal_mode = WAL")
+                connection.execute("PRAGMA synchronous = FULL")
+                connection.execute("PRAGMA foreign_keys = ON")
+                connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
                 if not current:
-                    MIGRATIONS.apply(db)
+                    _bring_up_to_date(connection)
             except BaseException:
-                db.close()
+                connection.close()
                 raise
     except BaseException:
         lock.release()
         raise
-    return db, lock
+    return connection, lock
 
 
-def open_for_reading(path: Path) -> Database:
+def open_for_reading(path: Path) -> sqlite3.Connection:
     """Open the database without ever changing it or holding up its writer.
 
     A database of an earlier schema is brought up to date in a private temporary copy.
@@ -236,53 +252,53 @@ def open_for_reading(path: Path) -> Database:
     if not path.exists():
         raise StoreError(f"{path}: no such database; harness run makes it, or name another with --db")
     with explained(path):
-        db = _open_reader(path)
+        connection = _open_reader(path)
         try:
-            if not _check_ours(db, path, "read"):
-                db = _upgraded_copy(db, path)
-            db.execute("PRAGMA query_only = ON")
-            db.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+            if not _is_current(connection, path, "read"):
+                connection = _upgraded_copy(connection)
+            connection.execute("PRAGMA query_only = ON")
+            connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
         except BaseException:
-            db.close()
+            connection.close()
             raise
-    return db
+    return connection
 
 
-def _open_reader(path: Path) -> Database:
-    db = _connect(_uri(path, "mode=ro"))
+def _open_reader(path: Path) -> sqlite3.Connection:
+    connection = _connect(_uri(path, "mode=ro"))
     try:
-        db.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    except sqlite3.OperationalError as error:
-        db.close()
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except sqlite3.Error as error:
+        connection.close()
         name = getattr(error, "sqlite_errorname", "")
         log = path.resolve().with_name(path.resolve().name + "-wal")
         if not name.startswith(("SQLITE_CANTOPEN", "SQLITE_READONLY")) or not os.access(path, os.R_OK):
             raise
         if log.exists() and log.stat().st_size:
             raise StoreError(
-                f"{path}: its folder is read-only and its last changes are still in {log.name}; copy both files to a "
-                f"folder that can be written to and read them there"
+                f"{path}: its folder is read-only and its last changes are still in {log.name}; "
+                f"copy both files to a folder that can be written to and read them there"
             ) from error
-        # SQLite keeps a small file beside a database in WAL mode even to read it. Where that cannot be made, nobody
-        # can be writing either, so it is safe to read without.
-        db = _connect(_uri(path, "immutable=1"))
-        db.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    return db
+        # SQLite keeps a small file beside a database in WAL mode even to read it. Where that cannot be made,
+        # nobody can be writing either, so it is safe to read without.
+        connection = _connect(_uri(path, "immutable=1"))
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    return connection
 
 
-def _upgraded_copy(db: Database, path: Path) -> Database:
+def _upgraded_copy(source: sqlite3.Connection) -> sqlite3.Connection:
     with tempfile.NamedTemporaryFile(prefix="harness-", suffix=".db", delete=False) as file:
-        copy_path = Path(file.name)
-    copy = _connect(_uri(copy_path, "mode=rw"))
+        path = Path(file.name)
+    copy = _connect(_uri(path, "mode=rw"))
     try:
-        with closing(db.conn):
-            db.conn.backup(copy.conn)
+        with closing(source):
+            source.backup(copy)
         copy.execute("PRAGMA journal_mode = MEMORY")
-        MIGRATIONS.apply(copy)
+        _bring_up_to_date(copy)
     except BaseException:
         copy.close()
         raise
     finally:
         # The open connection keeps the unlinked file until it is closed.
-        copy_path.unlink()
+        path.unlink()
     return copy

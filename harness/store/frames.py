@@ -85,7 +85,8 @@ class Frames:
 
         where, values = _conditions("t", endpoints, run_ids, since_us, until_us)
         if suites is not None:
-            where += f" AND t.probe_id IN (SELECT id FROM probes WHERE suite IN ({_marks(suites)}))"
+            asked = f"SELECT id FROM probes WHERE suite IN ({_marks(suites)})"  # noqa: S608 - values bound
+            where += f" AND t.probe_id IN ({asked})"
             values += suites
         rows = self._reader.rows(
             f"""SELECT t.run_id, r.started_us, t.endpoint_id, t.probe_id, {", ".join("t." + name for name in COLUMNS)}
@@ -114,7 +115,7 @@ class Frames:
             columns=["run_id", "suite", "suite_version", "suite_hash"],
         ).set_index(["run_id", "suite"])
         places = used.index.get_indexer(pd.MultiIndex.from_arrays([frame["run_id"], frame["suite"]]))
-        frame["suite_version"] = used["suite_version"].to_numpy()[places]
+        frame["suite_version"] = used["suite_version"].to_numpy(dtype="int64")[places]
         frame["suite_hash"] = used["suite_hash"].to_numpy()[places]
         for place, name in enumerate(COLUMNS, 4):
             frame[name] = numbers[:, place] if name in SUMS else numbers[:, place].astype(np.int64)
@@ -207,9 +208,8 @@ def _conditions(
     conditions = ["1"]
     values: list[Value] = []
     if endpoints is not None:
-        conditions.append(
-            f"{table}.endpoint_id IN (SELECT id FROM endpoints WHERE name IN ({_marks(endpoints)}))"
-        )
+        named = f"SELECT id FROM endpoints WHERE name IN ({_marks(endpoints)})"  # noqa: S608 - values bound
+        conditions.append(f"{table}.endpoint_id IN ({named})")
         values += endpoints
     if run_ids is not None:
         conditions.append(f"{table}.run_id IN ({_marks(run_ids)})")

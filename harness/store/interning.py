@@ -21,7 +21,7 @@ from harness.store.chain import (
 )
 from harness.store.rows import EndpointRecord, SuiteRecord
 
-Value: TypeAlias = None | int | float | str | bytes
+Value: TypeAlias = int | float | str | bytes | None
 _KEPT = 8_192
 """Row numbers kept in memory per kind."""
 _ASKED_AT_ONCE = 500

@@ -13,13 +13,9 @@ from typing import cast
 from sqlite_utils import Database, Migrations
 from sqlite_utils.db import Table
 
-APPLICATION_ID = 0x68726E73
-"""Marks the file as ours (`file` and SQLite's `PRAGMA application_id` show it): "hrns"."""
+from harness.store.connection import APPLICATION_ID
 
 MIGRATIONS = Migrations("harness")
-STEPS = ("m001_evidence", "m002_judgement")
-"""Names of all steps this version knows, in order."""
-
 _EVIDENCE = """
 CREATE TABLE suites ( -- Suites as used: one row per distinct header and list of probes. Fresh probes make a new row.
   id INTEGER PRIMARY KEY, -- Row number.
@@ -317,5 +313,9 @@ def m001_evidence(db: Database) -> None:
 
 @MIGRATIONS()
 def m002_judgement(db: Database) -> None:
-    """Observations and the sums of them."""
+    """Observations and the sums of them; calls that are there already count towards budgets."""
     _create(db, _JUDGEMENT)
+    db.execute(
+        """INSERT INTO spend SELECT sent_us - sent_us % 3600000000 AS hour_us, run_id, count(*), 0, 0, 0.0
+           FROM exchanges WHERE final GROUP BY hour_us, run_id"""
+    )

@@ -18,11 +18,14 @@ from harness.store.interning import Value
 from harness.store.rows import Stored
 
 T = TypeVar("T")
-_CHUNK = 256
+_CHUNK = 64
 """Rows fetched at once: between chunks no read is open, so a slow reader never keeps the log from being emptied."""
 _KEPT = 1_024
 
-OBSERVATION_COLUMNS = "verdict_id, identity_id, evidence, notice, unmapped, score, answer, refusal_score, input_tokens, output_tokens, cost_usd"
+OBSERVATION_COLUMNS = (
+    "verdict_id, identity_id, evidence, notice, unmapped, score, answer, "
+    "refusal_score, input_tokens, output_tokens, cost_usd"
+)
 EXCHANGE_COLUMNS = """
     x.id, x.run_id, x.number, x.call_id, x.call_index, x.attempt, x.final, x.endpoint_id, x.probe_id, x.sample, x.seed,
     x.envelope_id, x.request_body_id, x.seed_offset, x.status, x.reply_headers, x.reply_headers_dictionary_id,
@@ -30,7 +33,7 @@ EXCHANGE_COLUMNS = """
     x.gap_median_ms, x.gap_max_ms, x.redacted, x.hash"""
 _STORED = f"""
     SELECT {EXCHANGE_COLUMNS}, o.exchange_id, {", ".join("o." + name for name in OBSERVATION_COLUMNS.split(", "))}
-    FROM exchanges x JOIN bodies b ON b.id = x.reply_body_id LEFT JOIN observations o ON o.exchange_id = x.id
+    FROM exchanges x LEFT JOIN bodies b ON b.id = x.reply_body_id LEFT JOIN observations o ON o.exchange_id = x.id
 """  # noqa: S608 - constants of ours
 _EXCHANGE_WIDTH = EXCHANGE_COLUMNS.count(",") + 1
 
@@ -49,6 +52,12 @@ class Reader:
         """Return all rows of a query."""
         with self._lock, explained(self.path):
             return self._connection.execute(sql, values).fetchall()
+
+    def each(self, sql: str, values: Sequence[Value], take: Callable[[tuple[Any, ...]], None]) -> None:
+        """Hand every row of a query to `take`, for results too long to hold."""
+        with self._lock, explained(self.path):
+            for row in self._connection.execute(sql, values):
+                take(row)
 
     def one(self, sql: str, values: Sequence[Value] = ()) -> tuple[Any, ...] | None:
         """Return the first row of a query, if there is one."""
@@ -110,6 +119,11 @@ class Reader:
             redacted=bool(redacted),
         )
 
+    def expand(self, dictionary_id: int | None, frame: bytes) -> bytes:
+        """Return the content of a frame."""
+        with self._lock:
+            return self.dictionaries.expand(dictionary_id, frame)
+
     def _probe_name(self, row_id: int) -> tuple[str, str]:
         suite, probe_id = self._shared("probes", "suite, probe_id", row_id)
         return suite, probe_id
@@ -165,7 +179,7 @@ class Reader:
     def observation(self, row_id: int) -> Observation | None:
         """Return the observation of an exchange, if it has one."""
         row = self.one(f"SELECT {OBSERVATION_COLUMNS} FROM observations WHERE exchange_id = ?", (row_id,))  # noqa: S608 - constants of ours
-        return None if row is None else self._sound(row_id, lambda: self.decode_observation(row))
+        return None if row is None else self._sound(row_id, self.decode_observation, row)
 
     def past_observations(self, row_id: int) -> list[tuple[int, Observation]]:
         """Return (when it was replaced, observation) for each earlier judgement of an exchange, oldest first."""
@@ -173,30 +187,41 @@ class Reader:
             f"SELECT replaced_us, {OBSERVATION_COLUMNS} FROM past_observations WHERE exchange_id = ? ORDER BY number",  # noqa: S608 - constants of ours
             (row_id,),
         )
-        return [(row[0], self.decode_observation(row[1:])) for row in rows]
+        return [(row[0], self._sound(row_id, self.decode_observation, row[1:])) for row in rows]
 
-    def _sound(self, row_id: int, read: Callable[[], T]) -> T:
+    def _sound(self, row_id: int, read: Callable[[Sequence[Any]], T], row: Sequence[Any]) -> T:
         try:
-            return read()
+            with self._lock:  # decompressors and what is kept of shared rows serve one thread at a time
+                return read(row)
         except (ValueError, TypeError) as error:
             raise IntegrityError(
                 f"{self.path}: exchange {row_id} is not as it was written: {error}; harness verify checks everything"
             ) from error
 
     def _stored(self, row: Sequence[Any]) -> Stored:
-        exchange = self.decode(row[:_EXCHANGE_WIDTH])
-        seen = row[_EXCHANGE_WIDTH]
-        observation = None if seen is None else self.decode_observation(row[_EXCHANGE_WIDTH + 1 :])
-        return Stored(row[0], row[1], row[2], exchange, observation, row[_EXCHANGE_WIDTH - 1].hex())
+        row_id, judged = row[0], row[_EXCHANGE_WIDTH]
+        exchange = self._sound(row_id, self.decode, row[:_EXCHANGE_WIDTH])
+        observation = None
+        if judged is not None:
+            observation = self._sound(row_id, self.decode_observation, row[_EXCHANGE_WIDTH + 1 :])
+        return Stored(row_id, row[1], row[2], exchange, observation, row[_EXCHANGE_WIDTH - 1].hex())
 
-    def walk(self, where: str, values: Sequence[Value]) -> Iterator[Stored]:
-        """Yield exchanges in order of writing, a chunk of rows at a time."""
-        after = 0
-        sql = f"{_STORED} WHERE x.id > ? AND {where} ORDER BY x.id LIMIT {_CHUNK}"
-        while rows := self.rows(sql, (after, *values)):
-            for row in rows:
-                yield self._sound(row[0], lambda row=row: self._stored(row))  # type: ignore[misc]
-            after = rows[-1][0]
+    def _select(self, where: str, values: Sequence[Value]) -> list[Stored]:
+        return [self._stored(row) for row in self.rows(f"{_STORED} WHERE {where}", values)]
+
+    def _walk(self, run_id: int | None, where: str, values: Sequence[Value]) -> Iterator[Stored]:
+        """Yield exchanges run by run in the order of their chain, a chunk of rows at a time."""
+        runs = [(run_id,)] if run_id is not None else self.rows("SELECT id FROM runs ORDER BY id")
+        for (each,) in runs:
+            after = 0
+            while True:
+                condition = f"x.run_id = ? AND x.number > ? AND {where} ORDER BY x.number LIMIT {_CHUNK}"
+                rows = self.rows(f"{_STORED} WHERE {condition}", (each, after, *values))
+                for row in rows:
+                    yield self._stored(row)
+                if len(rows) < _CHUNK:
+                    break
+                after = rows[-1][2]
 
     def exchanges(
         self,
@@ -208,11 +233,10 @@ class Reader:
         *,
         final: bool = True,
     ) -> Iterator[Stored]:
-        """Yield exchanges in order of writing; `final` leaves out tries that were repeated."""
+        """Yield exchanges run by run, in order of writing; `final` leaves out tries that were repeated."""
         conditions = ["x.final" if final else "1"]
         values: list[Value] = []
         for condition, value in (
-            ("x.run_id = ?", run_id),
             ("x.endpoint_id IN (SELECT id FROM endpoints WHERE name = ?)", endpoint),
             ("x.probe_id IN (SELECT id FROM probes WHERE suite = ?)", suite),
             ("x.probe_id IN (SELECT id FROM probes WHERE probe_id = ?)", probe_id),
@@ -221,11 +245,11 @@ class Reader:
             if value is not None:
                 conditions.append(condition)
                 values.append(value)
-        return self.walk(" AND ".join(conditions), values)
+        return self._walk(run_id, " AND ".join(conditions), values)
 
     def unobserved(self, run_id: int) -> Iterator[tuple[int, Exchange]]:
         """Yield (row, exchange) for what was stored but not judged, as after a kill."""
-        for stored in self.walk("x.run_id = ? AND x.final AND o.exchange_id IS NULL", (run_id,)):
+        for stored in self._walk(run_id, "x.final AND o.exchange_id IS NULL", ()):
             yield stored.row_id, stored.exchange
 
     def find(self, ref: str) -> list[Stored]:
@@ -234,9 +258,9 @@ class Reader:
         Raises:
             UsageError: several calls' ids begin so.
         """
-        found = list(self.walk("x.call_id = ?", (pack_call_id(ref),)))
+        found = self._select("x.call_id = ? ORDER BY x.id", (pack_call_id(ref),))
         if not found and ref.isascii() and ref.isdigit() and len(ref) < 19:
-            found = list(self.walk("x.id = ?", (int(ref),)))
+            found = self._select("x.id = ?", (int(ref),))
         if found or not ref:
             return found
         conditions, values = begins_with(ref)
@@ -247,4 +271,4 @@ class Reader:
             raise UsageError(
                 f"{ref}: several calls begin so ({', '.join(names[:3])}{more}); give more of the id"
             )
-        return list(self.walk("x.call_id = ?", ids[0])) if ids else []
+        return self._select("x.call_id = ? ORDER BY x.id", ids[0]) if ids else []

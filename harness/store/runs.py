@@ -66,11 +66,12 @@ class Runs:
         if row is None:
             raise StoreError(f"{self._reader.path}: there is no run {run_id}")
         done = bytearray(row[0])
-        for (index,) in self._reader.rows(
-            "SELECT call_index FROM exchanges WHERE run_id = ? AND final", (run_id,)
-        ):
-            if 0 <= index < len(done):
-                done[index] = 1
+
+        def mark(row: tuple[int, ...]) -> None:
+            if 0 <= row[0] < len(done):
+                done[row[0]] = 1
+
+        self._reader.each("SELECT call_index FROM exchanges WHERE run_id = ? AND final", (run_id,), mark)
         return done
 
     def suites(self, run_id: int) -> list[SuiteRecord]:
@@ -86,7 +87,7 @@ class Runs:
                    WHERE s.suite_id = ? ORDER BY s.position""",
                 (suite_id,),
             )
-            texts = [read_probe(self._reader.dictionaries.expand(*row)) for row in probes]
+            texts = [read_probe(self._reader.expand(*row)) for row in probes]
             found.append(SuiteRecord(name, version, content_hash, json.loads(header), tuple(texts)))
         return found
 
@@ -97,7 +98,10 @@ class Runs:
                FROM run_endpoints r JOIN endpoints e ON e.id = r.endpoint_id WHERE r.run_id = ? ORDER BY r.position""",
             (run_id,),
         )
-        return [EndpointRecord(*names, json.loads(parameters)) for *names, parameters in rows]
+        return [
+            EndpointRecord(name, model, protocol, url, vantage, json.loads(parameters))
+            for name, model, protocol, url, vantage, parameters in rows
+        ]
 
     def spent(self, since_us: int) -> tuple[float, int]:
         """Return (US dollars, calls) since a moment, counted by whole UTC hours."""

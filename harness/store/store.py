@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Literal
-
-from sqlite_utils import Database
+from typing import TYPE_CHECKING, Literal, Self
 
 from harness.errors import StoreError
 from harness.records import Exchange, Observation, RunHeader, RunStatus
@@ -17,11 +16,12 @@ from harness.store.frames import Frames
 from harness.store.reading import Reader
 from harness.store.rows import EndpointRecord, LockHolder, RunInfo, Stored, SuiteRecord, Verification
 from harness.store.runs import Runs
-from harness.store.verify import Verifier
+from harness.store.verify import verify
 from harness.store.writing import Writer
 
 if TYPE_CHECKING:
     import pandas as pd
+    from sqlite_utils import Database
 
 
 class Store:
@@ -30,16 +30,15 @@ class Store:
     There is one writer at a time, in this process or another; readers are never in its way, nor it in theirs.
     """
 
-    def __init__(self, path: Path, db: Database, lock: WriterLock | None) -> None:
+    def __init__(self, path: Path, connection: sqlite3.Connection, lock: WriterLock | None) -> None:
         self.path = path
-        self.db = db
-        """The connection, for reading by hand; the store's own methods are the way to write."""
+        self._connection = connection
         self._lock = lock
         guard = threading.RLock()
-        self._reader = Reader(db.conn, path, guard)
+        self._reader = Reader(connection, path, guard)
         self._runs = Runs(self._reader)
         self._frames = Frames(self._reader)
-        self._writer = None if lock is None else Writer(db.conn, path, guard, self._reader, self._runs)
+        self._writer = None if lock is None else Writer(connection, path, guard, self._reader, self._runs)
 
     @classmethod
     def open(cls, path: Path, *, mode: Literal["write", "read"]) -> Store:
@@ -60,18 +59,27 @@ class Store:
 
     def close(self) -> None:
         """Close the file; a writer first moves its log into it."""
-        self.db.close()
+        self._connection.close()
         if self._lock is not None:
             self._lock.release()
             self._lock = None
 
-    def __enter__(self) -> Store:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
+
+    @property
+    def db(self) -> Database:
+        """The connection, for reading by hand; the store's own methods are the way to write."""
+        from sqlite_utils import (
+            Database,
+        )  # imports pandas, which commands that never get here should not pay for
+
+        return Database(self._connection, execute_plugins=False)
 
     @property
     def _writing(self) -> Writer:
@@ -202,7 +210,7 @@ class Store:
         *,
         final: bool = True,
     ) -> Iterator[Stored]:
-        """Yield exchanges in order of writing; `final` leaves out tries that were repeated."""
+        """Yield exchanges run by run, in order of writing; `final` leaves out tries that were repeated."""
         return self._reader.exchanges(run_id, endpoint, suite, probe_id, outcome, final=final)
 
     def unobserved(self, run_id: int) -> Iterator[tuple[int, Exchange]]:
@@ -220,7 +228,7 @@ class Store:
             progress: called with (exchanges checked, exchanges there are).
         """
         with Store.open(self.path, mode="read") as fresh:
-            return Verifier(fresh.db.conn, fresh._reader).verify(progress)
+            return verify(fresh._connection, fresh._reader, progress)
 
     # --- tables ---------------------------------------------------------------------------------
 

@@ -92,15 +92,10 @@ class Writer:
 
     def _forget(self) -> None:
         """Drop everything kept in memory: after a rollback it may speak of rows that are not there."""
-        for each in (
-            self._dictionaries,
-            self._compressor,
-            self._interner,
-            self._bodies,
-            self._runs,
-            self._places,
-        ):
-            each.clear() if isinstance(each, dict) else each.forget()
+        for each in (self._dictionaries, self._compressor, self._interner, self._bodies):
+            each.forget()
+        self._runs.clear()
+        self._places.clear()
         self._next_id = None
 
     # --- runs ---------------------------------------------------------------------------------
@@ -110,9 +105,8 @@ class Writer:
     ) -> int:
         """Store a run's header and what it uses; return its number."""
         suites, endpoints = list(suites), list(endpoints)
-        if {suite.name: suite.content_hash for suite in suites} != dict(header.suites) or len(suites) != len(
-            header.suites
-        ):
+        given = {suite.name: suite.content_hash for suite in suites}
+        if given != dict(header.suites) or len(suites) != len(given):
             raise ValueError("the suites given are not those the run's header names")
         if sorted(each.name for each in endpoints) != sorted(header.endpoints):
             raise ValueError("the endpoints given are not those the run's header names")
@@ -136,8 +130,8 @@ class Writer:
             )
             before, _, before_count, before_last, before_event = previous or (None, None, None, None, None)
             self._connection.execute(
-                """INSERT INTO runs (id, started_us, finished_us, status, planned, completed, exchanges, last_hash, header,
-                     previous_id, previous_exchanges, previous_last, previous_event, hash)
+                """INSERT INTO runs (id, started_us, finished_us, status, planned, completed, exchanges, last_hash,
+                     header, previous_id, previous_exchanges, previous_last, previous_event, hash)
                    VALUES (?, ?, NULL, ?, ?, 0, 0, ?, ?, ?, ?, ?, ?, ?)""",
                 (
                     *(run_id, header.started_us, RunStatus.RUNNING.value, header.planned, own),
@@ -242,7 +236,7 @@ class Writer:
             completed,
             last_hash,
             self._stored_runs.done_indexes(run_id),
-            {name: row_id for name, row_id in endpoints},
+            dict(endpoints),
             {(suite, probe_id): row_id for suite, probe_id, row_id in probes},
         )
         self._runs[run_id] = run
@@ -278,7 +272,9 @@ class Writer:
             dictionary_id, frame = self._compressor.compress(
                 "reply_headers", exchange.endpoint, reply_headers
             )
-            run.last_hash = chain.exchange_hash(exchange, run.last_hash, request_headers, reply_headers, reply_hash)
+            run.last_hash = chain.exchange_hash(
+                exchange, run.last_hash, request_headers, reply_headers, reply_hash
+            )
             run.exchanges += 1
             rows.append(
                 (
