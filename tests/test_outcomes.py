@@ -94,6 +94,14 @@ REFUSALS: list[tuple[str, Any, int, str, str, str | None]] = [
         "full",
         None,
     ),
+    (
+        CHAT,
+        error("litellm.ContentPolicyViolationError: no", type="invalid_request_error", code="400"),
+        400,
+        "error_message_refusal",
+        "full",
+        None,
+    ),
     (CHAT, error(code="data_inspection_failed"), 400, "error_refusal", "full", "data_inspection_failed"),
     (
         RESPONSES,
@@ -312,20 +320,19 @@ def test_our_own_limit_is_truncated_with_or_without_content(protocol: str, reply
 
 
 def test_a_server_that_calls_a_used_up_limit_completed_is_truncated() -> None:
-    """Where only the count tells that the limit was reached, the count decides; OpenAI itself says so."""
-    body = wire.dump(wire.responses("One two"))
-    reply = wire.read(RESPONSES, body)
-    for limit, url, outcome in (
-        (3, "http://127.0.0.1:8080/v1/responses", Outcome.TRUNCATED),
-        (4, "http://127.0.0.1:8080/v1/responses", Outcome.ANSWERED),
-        (3, "https://api.openai.com/v1/responses", Outcome.ANSWERED),
+    """Where the reply does not repeat the limit, the count decides; where it does, its word is taken."""
+    silent = wire.responses("One two")
+    repeated = silent | {"max_output_tokens": 3}
+    for limit, document, outcome in (
+        (3, silent, Outcome.TRUNCATED),
+        (4, silent, Outcome.ANSWERED),
+        (3, repeated, Outcome.ANSWERED),
     ):
-        sent = replace(
-            wire.exchange(RESPONSES, body, url=url), request_body=b'{"max_output_tokens":%d}' % limit
-        )
-        assert decide(sent, reply, "gpt-4o").outcome is outcome
-    odd = replace(wire.exchange(RESPONSES, body), request_body=b"[")
-    assert decide(odd, reply, "gpt-4o").outcome is Outcome.ANSWERED
+        body = wire.dump(document)
+        sent = replace(wire.exchange(RESPONSES, body), request_body=b'{"max_output_tokens":%d}' % limit)
+        assert decide(sent, wire.read(RESPONSES, body), "gpt-4o").outcome is outcome
+    odd = replace(wire.exchange(RESPONSES, wire.dump(silent)), request_body=b"[")
+    assert decide(odd, wire.read(RESPONSES, wire.dump(silent)), "gpt-4o").outcome is Outcome.ANSWERED
 
 
 ACCESS: list[tuple[str, Any, int, str]] = [

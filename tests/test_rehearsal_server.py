@@ -50,7 +50,7 @@ def send(
 ) -> tuple[Reply, Decision, httpx.Response]:
     STAGE.reply = reply
     endpoint = wire.endpoint(protocol, url=address + BASE_PATHS[protocol], stream=stream)
-    asked = wire.probe(("system", "Be terse."), ("user", "2 + 2?"), max_tokens=2)
+    asked = wire.probe(("system", "Be terse."), ("user", "2 + 2?"), max_tokens=3)
     built = adapter(protocol).build(endpoint, asked, 9, key)
     got = client.request(built.method, built.url, headers=list(built.headers), content=built.body)
     headers = tuple(got.headers.items())
@@ -92,10 +92,10 @@ def test_each_kind_of_reply_means_the_same_in_every_protocol(
         assert read.usage.input_tokens == 13
         assert read.usage.output_tokens == 3
     if outcome is Outcome.TRUNCATED:
-        assert read.text == "It is mo"
+        assert read.text == "It is more t"
     asked = STAGE.asked[-1]
     assert [(m.role, m.content) for m in asked.messages] == [("system", "Be terse."), ("user", "2 + 2?")]
-    assert (asked.max_tokens, asked.model) == (2, wire.MODELS[protocol])
+    assert (asked.max_tokens, asked.model) == (3, wire.MODELS[protocol])
     assert asked.seed == (9 if protocol in ("openai-chat", "gemini") else None)
 
 

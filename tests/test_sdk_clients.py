@@ -15,7 +15,7 @@ from harness.rehearsal.server import serve
 
 SCRIPTS = {
     "answer": Scripted("It is 4.", reasoning="Two and two.", fingerprint="fp_7"),
-    "limit": Scripted("It is more than that", Kind.LIMIT),
+    "limit": Scripted("It is more than that, and longer"),
     "refusal": Scripted("", Kind.REFUSAL, category="bio", explanation="Not this."),
     "filter": Scripted("It is", Kind.FILTER),
     "block": Scripted("", Kind.BLOCK),
@@ -54,7 +54,7 @@ def openai_client(address: str) -> Iterator[Any]:
 
 def chat(client: Any, script: str, **options: Any) -> Any:
     turns = [{"role": "system", "content": "Be terse."}, {"role": "user", "content": script}]
-    return client.chat.completions.create(model="big-model", messages=turns, max_tokens=2, **options)
+    return client.chat.completions.create(model="big-model", messages=turns, max_tokens=5, **options)
 
 
 def test_the_openai_client_reads_chat_replies(openai_client: Any) -> None:
@@ -68,7 +68,7 @@ def test_the_openai_client_reads_chat_replies(openai_client: Any) -> None:
     )
     assert reply.usage.total_tokens == reply.usage.prompt_tokens + reply.usage.completion_tokens
     limit = chat(openai_client, "limit").choices[0]
-    assert (limit.message.content, limit.finish_reason) == ("It is mo", "length")
+    assert (limit.message.content, limit.finish_reason) == ("It is more than that", "length")
     assert chat(openai_client, "refusal").choices[0].message.refusal == "Not this."
     assert chat(openai_client, "filter").choices[0].finish_reason == "content_filter"
 
@@ -102,13 +102,13 @@ def test_the_openai_client_reads_responses(openai_client: Any) -> None:
     """Answers, limits, refusals and filters are where the openai client looks for them in responses."""
 
     def ask(script: str) -> Any:
-        return openai_client.responses.create(model="big-model", input=script, max_output_tokens=2)
+        return openai_client.responses.create(model="big-model", input=script, max_output_tokens=5)
 
     reply = ask("answer")
     assert (reply.output_text, reply.status, reply.model) == ("It is 4.", "completed", "big-model")
     assert reply.output[0].summary[0].text == "Two and two."
     limit = ask("limit")
-    assert (limit.output_text, limit.status) == ("It is mo", "incomplete")
+    assert (limit.output_text, limit.status) == ("It is more than that", "incomplete")
     assert limit.incomplete_details.reason == "max_output_tokens"
     assert ask("refusal").output[0].content[0].refusal == "Not this."
     assert ask("filter").incomplete_details.reason == "content_filter"
@@ -126,11 +126,11 @@ def test_the_openai_client_reads_response_streams(openai_client: Any) -> None:
         "".join(event.delta for event in events if event.type == "response.output_text.delta") == "It is 4."
     )
     for script, text, reason in (
-        ("limit", "It is mo", "max_output_tokens"),
+        ("limit", "It is more than that", "max_output_tokens"),
         ("filter", "It is", "content_filter"),
     ):
         last = list(
-            openai_client.responses.create(model="big-model", input=script, max_output_tokens=2, stream=True)
+            openai_client.responses.create(model="big-model", input=script, max_output_tokens=5, stream=True)
         )[-1]
         assert (last.type, last.response.output_text) == ("response.incomplete", text)
         assert last.response.incomplete_details.reason == reason
@@ -153,7 +153,7 @@ def anthropic_client(address: str) -> Iterator[Any]:
 
 def message(script: str) -> dict[str, Any]:
     turns = [{"role": "user", "content": script}]
-    return {"model": "big-model", "max_tokens": 2, "system": "Be terse.", "messages": turns}
+    return {"model": "big-model", "max_tokens": 5, "system": "Be terse.", "messages": turns}
 
 
 def test_the_anthropic_client_reads_messages(anthropic_client: Any) -> None:
@@ -172,7 +172,7 @@ def test_the_anthropic_client_reads_message_streams(anthropic_client: Any) -> No
     """The client's own accumulator makes the final message of our events."""
     for script, text, stop in (
         ("answer", "It is 4.", "end_turn"),
-        ("limit", "It is mo", "max_tokens"),
+        ("limit", "It is more than that", "max_tokens"),
         ("filter", "It is", "refusal"),
     ):
         with anthropic_client.messages.stream(**message(script)) as stream:
@@ -218,7 +218,7 @@ def gemini_client(address: str) -> Iterator[Any]:
 
 def generation() -> Any:
     types = importlib.import_module("google.genai.types")
-    return types.GenerateContentConfig(max_output_tokens=2, system_instruction="Be terse.", seed=3)
+    return types.GenerateContentConfig(max_output_tokens=5, system_instruction="Be terse.", seed=3)
 
 
 def test_the_google_client_reads_generated_content(gemini_client: Any) -> None:
@@ -233,7 +233,7 @@ def test_the_google_client_reads_generated_content(gemini_client: Any) -> None:
     assert reply.candidates[0].content.parts[0].thought is True
     assert reply.usage_metadata.prompt_token_count > 0
     limit = ask("limit")
-    assert (limit.text, limit.candidates[0].finish_reason.value) == ("It is mo", "MAX_TOKENS")
+    assert (limit.text, limit.candidates[0].finish_reason.value) == ("It is more than that", "MAX_TOKENS")
     assert ask("refusal").candidates[0].finish_reason.value == "SAFETY"
     assert ask("block").prompt_feedback.block_reason.value == "PROHIBITED_CONTENT"
 

@@ -312,21 +312,21 @@ def _finish(exchange: Exchange, reply: Reply, rerouted: bool, notice: str | None
 def _limit_reached(exchange: Exchange, reply: Reply) -> str | None:
     """Return the evidence that a reply used up its token limit although its server says `completed`.
 
-    OpenAI says `incomplete` then. Other servers of its Responses protocol (llama.cpp) may not, and only the
-    count tells.
+    Servers that repeat the limit in their reply, as the protocol wants, say `incomplete` then. Others
+    (llama.cpp) do not, and only the count tells.
     """
-    if exchange.protocol != "openai-responses" or reply.usage.output_tokens is None:
+    spent = reply.usage.output_tokens
+    if exchange.protocol != "openai-responses" or spent is None:
         return None
-    host = _host(exchange.url)
-    if host == "api.openai.com" or ".azure." in host:
+    if b'"max_output_tokens"' in exchange.response_body:
         return None
     try:
         limit = json.loads(exchange.request_body).get("max_output_tokens")
     except (ValueError, AttributeError, RecursionError):
         return None
-    if not isinstance(limit, int) or reply.usage.output_tokens < limit:
+    if not isinstance(limit, int) or spent < limit:
         return None
-    return f"usage.output_tokens={reply.usage.output_tokens} of max_output_tokens={limit}"
+    return f"usage.output_tokens={spent} of max_output_tokens={limit}"
 
 
 _FINISH_RULES: Final[Mapping[Outcome, str]] = {

@@ -98,6 +98,8 @@ _GROUPS: Final[tuple[tuple[str, Meaning, str], ...]] = (
     ("DashScope", POLICY, "data_inspection_failed DataInspectionFailed"),
     ("DashScope", ACCOUNT, "Arrearage"),
     ("Zhipu", POLICY, "1301"),
+    ("LiteLLM", LIMITED, "throttling_error"),
+    ("LiteLLM", BUSY, "all_deployments_in_cooldown"),
     ("Together, xAI and others", _BROKEN_VAGUE, "unknown_error upstream_error provider_error error"),
     # --- Anthropic: `error.type`, then `error.details.error_code` ---
     ("Anthropic", ACCOUNT, "billing_error"),

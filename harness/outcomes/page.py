@@ -54,9 +54,9 @@ Where two readings are possible:
   reason, a refusal field, an error event); content that just stops is `cut`.
 - A reset of the line after streamed content is `cut`; every other break of the line is `failed`. A line that
   breaks after the reply has said how it finished changes nothing.
-- A token limit is ours: `truncated`, also when hidden reasoning used it all up and no text came. Servers of
-  OpenAI's Responses protocol other than OpenAI and Azure may say `completed` then: when the output tokens reach
-  the limit sent, that is `truncated` too.
+- A token limit is ours: `truncated`, also when hidden reasoning used it all up and no text came. A server
+  of OpenAI's Responses protocol that does not repeat the limit in its reply may say `completed` then: when the
+  output tokens reach the limit sent, that is `truncated` too.
 - An exhausted quota, an empty balance and an account on hold are `denied`, reason `account`: they are about
   us, and waiting does not help. A rate limit is `failed`.
 - A request that the provider does not accept is `failed`, reason `bad_request`: ours to mend.
@@ -108,6 +108,8 @@ deployments, names are not compared.
 - A hand-over that is neither announced nor shows in the served model's name leaves no trace in one exchange.
 - A provider that cuts a line on purpose and a line that breaks look alike: more tries that end the same way,
   and the other arm of a pair, tell them apart.
+- A gateway that puts replies into other words can hide what happened: a cut stream may arrive with an ordinary
+  end, a refusal without its words. Ask providers directly where it matters.
 - The rules that read an error's message know the English sentences in use today.
 - Local servers often repeat the requested name whatever they serve; file names that name no model are not
   compared.

@@ -267,7 +267,8 @@ MESSAGES: Final[tuple[tuple[str, re.Pattern[str], Meaning], ...]] = tuple(
             r"content exists risk|data may contain inappropriate content|content management policy"
             r"|content filtering policy|violates? (?:our|the|\w+) usage (?:guidelines|polic)"
             r"|violat(?:es|ing) (?:our|the) (?:usage|content) polic|blocked by content filter"
-            r"|request was rejected because it was considered high risk",
+            r"|request was rejected because it was considered high risk|contentpolicyviolation"
+            r"|rejected (?:by|as a result of) our safety system",
             POLICY,
         ),
         (
@@ -282,7 +283,7 @@ MESSAGES: Final[tuple[tuple[str, re.Pattern[str], Meaning], ...]] = tuple(
             r"|(?:account|organization) (?:is|has been) (?:disabled|deactivated|suspended|restricted)",
             ACCOUNT,
         ),
-        ("key", r"api key not valid|(?:invalid|incorrect) api key|api key (?:has )?expired", KEY),
+        ("key", r"api key not valid|(?:invalid|incorrect)[ _]api[ _]key|api key (?:has )?expired", KEY),
         (
             "withdrawn",
             r"\bmodel[ \w./:`'\"-]{0,120} (?:has been|was) (?:deprecated|decommissioned|retired|removed)"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, TypeAlias
 
@@ -118,11 +118,19 @@ def tokens(text: str) -> int:
     return -(-len(text) // 4)
 
 
-def limited(reply: Scripted, asked: Asked) -> str:
-    """Return the text as the request's token limit leaves it."""
-    if reply.kind is Kind.LIMIT and asked.max_tokens is not None:
-        return reply.text[: 4 * asked.max_tokens]
-    return reply.text
+def settled(reply: Scripted, asked: Asked) -> Scripted:
+    """Return the reply as the request's token limit leaves it.
+
+    An answer longer than the limit ends there, as `Kind.LIMIT`; hidden reasoning uses the limit up first.
+    """
+    limit = asked.max_tokens
+    if limit is None or reply.kind not in (Kind.ANSWER, Kind.LIMIT):
+        return reply
+    left = max(0, limit - tokens(reply.reasoning))
+    if reply.kind is Kind.ANSWER and tokens(reply.text) <= left:
+        return reply
+    text = reply.text[: 4 * left]
+    return replace(reply, kind=Kind.LIMIT, text=text, reasoning=reply.reasoning[: 4 * limit])
 
 
 def pieces(text: str, count: int = 16) -> Iterator[str]:

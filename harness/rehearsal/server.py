@@ -19,7 +19,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from harness.errors import LaunchError
-from harness.rehearsal.script import Answer, Asked, Kind, Scripted, Trouble
+from harness.rehearsal.script import Answer, Asked, Kind, Scripted, Trouble, settled
 from harness.rehearsal.wire import BadRequestError, Format, Plain, encode
 from harness.rehearsal.wire_anthropic_messages import MessagesFormat
 from harness.rehearsal.wire_gemini import GeminiFormat
@@ -127,7 +127,7 @@ async def _reply(
         asked = form.ask(body, headers, model)
     except BadRequestError as problem:
         return _plain(form.error(Trouble.BAD_REQUEST, str(problem)))
-    reply = answer(asked)
+    reply = settled(answer(asked), asked)
     if reply.delay_s > 0:
         await asyncio.sleep(reply.delay_s)
     # Errors and blocked prompts come before any stream: with a status of their own, unless text came first.

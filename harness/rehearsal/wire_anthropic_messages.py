@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from harness.records import Message
-from harness.rehearsal.script import Asked, Kind, Scripted, Trouble, limited, pieces, tokens
+from harness.rehearsal.script import Asked, Kind, Scripted, Trouble, pieces, tokens
 from harness.rehearsal.wire import (
     STATUS,
     WORDS,
@@ -121,7 +121,7 @@ class MessagesFormat:
             trigger = {"type": "refusal", "category": reply.category}
             hop = {"from": {"model": asked.model}, "to": {"model": served}, "trigger": trigger}
             content.append({"type": "fallback"} | hop)
-        text = "" if reply.kind in (Kind.EMPTY, Kind.BLOCK) else limited(reply, asked)
+        text = "" if reply.kind in (Kind.EMPTY, Kind.BLOCK) else reply.text
         if text:
             content.append({"type": "text", "text": text})
         return {

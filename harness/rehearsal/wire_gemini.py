@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
 from harness.records import Message
-from harness.rehearsal.script import Asked, Kind, Scripted, Trouble, limited, pieces, tokens
+from harness.rehearsal.script import Asked, Kind, Scripted, Trouble, pieces, tokens
 from harness.rehearsal.wire import WORDS, BadRequestError, Plain, event, whole_number
 
 _ERRORS: Mapping[Trouble, tuple[int, str, str | None]] = {
@@ -76,7 +76,7 @@ class GeminiFormat:
         if reply.kind is Kind.ERROR:
             return self.error(reply.trouble, reply.explanation or _WORDS[reply.trouble])
         return Plain(
-            200, self._blocked(asked, reply) or self._document(asked, reply, self._spoken(asked, reply), True)
+            200, self._blocked(asked, reply) or self._document(asked, reply, self._spoken(reply), True)
         )
 
     def stream(self, asked: Asked, reply: Scripted) -> Iterator[bytes]:
@@ -85,7 +85,7 @@ class GeminiFormat:
         if blocked:
             yield event(blocked)
             return
-        for part in self._spoken(asked, reply):
+        for part in self._spoken(reply):
             for piece in pieces(part["text"]):
                 yield event(self._document(asked, reply, [{**part, "text": piece}], False))
         if reply.kind is Kind.ERROR:
@@ -93,8 +93,8 @@ class GeminiFormat:
         elif reply.kind is not Kind.CUT:
             yield event(self._document(asked, reply, [], True))
 
-    def _spoken(self, asked: Asked, reply: Scripted) -> list[dict[str, Any]]:
-        text = "" if reply.kind is Kind.EMPTY else limited(reply, asked)
+    def _spoken(self, reply: Scripted) -> list[dict[str, Any]]:
+        text = "" if reply.kind is Kind.EMPTY else reply.text
         parts: list[dict[str, Any]] = [{"text": reply.reasoning, "thought": True}] if reply.reasoning else []
         return [*parts, {"text": text}] if text else parts
 

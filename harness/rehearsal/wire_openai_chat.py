@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Literal, cast
 
 from harness.records import Message
-from harness.rehearsal.script import Asked, Kind, Scripted, Trouble, limited, pieces, tokens
+from harness.rehearsal.script import Asked, Kind, Scripted, Trouble, pieces, tokens
 from harness.rehearsal.wire import (
     STATUS,
     WORDS,
@@ -92,7 +92,7 @@ class ChatFormat:
             error = {"message": words, "type": "invalid_request_error", "param": "prompt"}
             return Plain(400, {"error": error | {"code": "content_policy_violation"}})
         refused = reply.kind is Kind.REFUSAL
-        text = "" if reply.kind is Kind.EMPTY else limited(reply, asked)
+        text = "" if reply.kind is Kind.EMPTY else reply.text
         message: dict[str, Any] = {
             "role": "assistant",
             "content": text or None if refused else text,
@@ -119,7 +119,7 @@ class ChatFormat:
         yield chunk({"role": "assistant", "content": "", "refusal": None})
         for piece in pieces(reply.reasoning):
             yield chunk({"reasoning_content": piece})
-        for piece in pieces("" if reply.kind is Kind.EMPTY else limited(reply, asked)):
+        for piece in pieces("" if reply.kind is Kind.EMPTY else reply.text):
             yield chunk({"content": piece})
         if reply.kind is Kind.CUT:
             return

@@ -7,7 +7,7 @@ from itertools import count
 from typing import Any
 
 from harness.records import Message
-from harness.rehearsal.script import Asked, Kind, Scripted, Trouble, limited, pieces, tokens
+from harness.rehearsal.script import Asked, Kind, Scripted, Trouble, pieces, tokens
 from harness.rehearsal.wire import STATUS, WORDS, Plain, event, required_model, whole_number
 from harness.rehearsal.wire_openai_chat import error_object, turns
 
@@ -148,7 +148,7 @@ class ResponsesFormat:
         if reply.reasoning:
             summary = [{"type": "summary_text", "text": reply.reasoning}]
             items.append({"id": f"rs_{asked.digest}", "type": "reasoning", "summary": summary})
-        text = "" if reply.kind in (Kind.EMPTY, Kind.BLOCK) else limited(reply, asked)
+        text = "" if reply.kind in (Kind.EMPTY, Kind.BLOCK) else reply.text
         content: list[dict[str, Any]] = []
         if text:
             content.append({"type": "output_text", "text": text, "annotations": [], "logprobs": []})
