@@ -79,6 +79,19 @@ def test_chat_drops_top_k_where_it_would_be_refused() -> None:
     assert any("top_k" in line for line in adapter("openai-chat").limitations(endpoint, [wire.probe()]))
 
 
+@pytest.mark.parametrize("protocol", ["openai-chat", "openai-responses"])
+@pytest.mark.parametrize(
+    ("model", "told"), [("gpt-5.5", True), ("o3", True), ("gpt-5-chat-latest", False), ("gpt-4o", False)]
+)
+def test_settings_that_reasoning_models_refuse_are_named(protocol: str, model: str, told: bool) -> None:
+    """A temperature for one of OpenAI's reasoning models is sent as asked, and `harness check` can warn of it."""
+    settings = {"temperature": 0.2}
+    endpoint = wire.endpoint(protocol, model=model, parameters=settings, url="https://api.openai.com/v1")
+    said = adapter(protocol).limitations(endpoint, [wire.probe()])
+    assert any("temperature" in line for line in said) == told
+    assert not adapter(protocol).limitations(wire.endpoint(protocol, model=model, parameters=settings), [])
+
+
 @pytest.mark.parametrize("field", ["reasoning_content", "reasoning", "thinking"])
 def test_chat_reasoning_fields_are_never_text(field: str) -> None:
     """Hidden reasoning in a field of its own is kept apart, plain and streamed."""

@@ -17,6 +17,8 @@ _TOKEN_LIMIT_NAMES: Final = ("max_completion_tokens", "max_output_tokens", "maxO
 
 _VERSION: Final = re.compile(r"v\d+(?:alpha|beta)?\d*$")
 
+_REASONING_MODEL: Final = re.compile(r"(?:o\d|gpt-(?:[5-9]|\d\d))(?!.*chat)")
+
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
 
@@ -154,6 +156,19 @@ def unsendable(protocol: str, names: Iterable[str], endpoint: Endpoint, probes: 
     for probe in probes:
         asked.update(probe.parameters)
     return [f"{protocol} has no `{name}`: it is not sent" for name in names if name in asked]
+
+
+def reasoning_notes(endpoint: Endpoint, probes: Iterable[Probe]) -> list[str]:
+    """Return what OpenAI's reasoning models may refuse among the settings asked for."""
+    official = is_openai(endpoint.url) or is_azure(endpoint.url)
+    if not official or not _REASONING_MODEL.match(endpoint.model):
+        return []
+    asked = set(endpoint.parameters).union(*(probe.parameters for probe in probes))
+    return [
+        f"{endpoint.model} may refuse `{name}` with HTTP 400: reasoning models take only its default"
+        for name in ("temperature", "top_p", "logprobs", "top_logprobs")
+        if name in asked
+    ]
 
 
 def late_system(probe: Probe) -> bool:

@@ -70,9 +70,11 @@ class OpenAIChat:
 
     def limitations(self, endpoint: Endpoint, probes: Iterable[Probe]) -> list[str]:
         """Return what cannot be honoured; see `Adapter.limitations`."""
+        probes = tuple(probes)
+        notes = building.reasoning_notes(endpoint, probes)
         if building.is_openai(endpoint.url) or building.is_azure(endpoint.url):
-            return building.unsendable("openai-chat at OpenAI and Azure", ("top_k",), endpoint, probes)
-        return []
+            notes += building.unsendable("openai-chat at OpenAI and Azure", ("top_k",), endpoint, probes)
+        return notes
 
     def content_event(self, line: bytes) -> bool:
         """Return whether visible content is in a piece of a stream; see `Adapter.content_event`."""

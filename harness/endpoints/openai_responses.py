@@ -67,7 +67,9 @@ class OpenAIResponses:
 
     def limitations(self, endpoint: Endpoint, probes: Iterable[Probe]) -> list[str]:
         """Return what cannot be honoured; see `Adapter.limitations`."""
-        return building.unsendable(self.protocol, _unknown(endpoint), endpoint, probes)
+        probes = tuple(probes)
+        notes = building.unsendable(self.protocol, _unknown(endpoint), endpoint, probes)
+        return notes + building.reasoning_notes(endpoint, probes)
 
     def content_event(self, line: bytes) -> bool:
         """Return whether visible content is in a piece of a stream; see `Adapter.content_event`."""
