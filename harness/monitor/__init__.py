@@ -1,6 +1,7 @@
 """One cycle, and the schedule."""
 
-from harness.monitor.cycle import Access, Progress, Summary, next_seed, run_cycle
+from harness.monitor.cycle import Access, Summary, next_seed, run_cycle
+from harness.monitor.keeping import Progress
 from harness.monitor.regrade import Regraded, regrade
 from harness.monitor.schedule import Standing, cron_mistake, standing
 from harness.monitor.watch import Watch
