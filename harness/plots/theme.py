@@ -164,7 +164,7 @@ def _inline(document: str, name: str, title: str, alt: str) -> str:
     svg = re.sub(r'(xlink:href="#)', rf"\1{name}-", svg)
     for colour, variable in _VARIABLES.items():
         svg = svg.replace(colour, f"var({variable},{colour})")
-    svg = re.sub(r"font: ([^;\"']*?)'DejaVu Sans'[^;\"]*", r"font: \1var(--face,sans-serif)", svg)
+    svg = re.sub(r"'DejaVu Sans'(?:, '[^';\"]*')*", "var(--face,sans-serif)", svg)
     # A hundredth of a point is finer than any screen; the rest would be half the page's weight.
     svg = re.sub(r'\s(?:d|x|y|transform)="[^"]*"', lambda found: _LONG_NUMBER.sub(r"\1", found[0]), svg)
     svg = re.sub(r"\s*\n\s*", "\n", svg)

@@ -77,16 +77,17 @@ def summary_sentence(evidence: Evidence, part: Part, *, named: bool) -> str:
         if name not in {"answered", "failed"} and measured and int(str(row[name]))
     ]
     where = f"{printable(part.endpoint, 30)}, " if named else ""
+    title = f"{where}{suite_title(evidence, part.suite)}, latest run"
     if not measured:
-        came = "nothing was measured"
-    else:
-        came = (
-            f"beside answers: {', '.join(others)}" if others else "every measured exchange brought an answer"
-        )
-    return (
-        f"{where}{suite_title(evidence, part.suite)}, latest run: score {score_words(interval)}, "
-        f"{plural(interval.n, 'task')}; {came}.{_twin_words(part)}"
-    )
+        return f"{title}: nothing was measured."
+    came = f"beside answers: {', '.join(others)}" if others else "every measured exchange brought an answer"
+    return f"{title}: score {_sized(interval)}; {came}.{_twin_words(part)}"
+
+
+def _sized(interval: Interval) -> str:
+    """Return a score with its interval and the number of tasks behind it."""
+    size = f", {plural(interval.n, 'task')}" if interval.n > 1 else ""
+    return f"{score_words(interval)}{size}"
 
 
 def _twin_words(part: Part) -> str:
@@ -108,7 +109,7 @@ def interval_of(row: Mapping[str, object], value: str, n: str, unit: str) -> Int
     estimate, low, high = (float(str(row[name])) for name in (value, "low", "high"))
     size = int(str(row[n]))
     if low != low:
-        reason = f"only one {unit}" if size == 1 else f"no {unit} measured"
+        reason = f"only one {unit}, no interval" if size == 1 else f"no {unit} measured"
         return Interval(size, None if estimate != estimate else estimate, None, None, 0.95, "", reason)
     return Interval(size, estimate, low, high, 0.95, "")
 
@@ -117,10 +118,9 @@ def _suite_sentences(row: Mapping[str, object], differences: pd.DataFrame) -> tu
     interval = interval_of(row, "score", "tasks", "task")
     started = pd.Timestamp(str(row["started_at"]))
     accuracy = float(str(row["accuracy"]))
-    said = [
-        f"Latest run, {moment(started)}: {plural(int(str(row['measured'])), 'exchange')} measured of "
-        f"{int(str(row['n'])):,}. Score {score_words(interval)} over {plural(interval.n, 'task')}."
-    ]
+    measured = f"{plural(int(str(row['measured'])), 'exchange')} measured of {int(str(row['n'])):,}"
+    score = f" Score {_sized(interval)}." if interval.n else ""
+    said = [f"Latest run, {moment(started)}: {measured}.{score}"]
     if accuracy == accuracy and interval.estimate is not None and abs(accuracy - interval.estimate) > 0.005:
         said.append(
             f"Among the answers that could be read it is {percent(accuracy)}: a figure that leaves out what "
