@@ -9,6 +9,9 @@ from pathlib import Path
 import typer.main
 
 from harness.cli import app
+from harness.config.docs import config_page
+from harness.graders.documentation import render as grader_page
+from harness.outcomes.page import render as outcome_page
 
 DOCS = Path(__file__).parent
 ROOT = DOCS.parent
@@ -52,7 +55,12 @@ def _helps(command: object, name: str) -> Iterator[tuple[str, str]]:
 
 def pages() -> dict[Path, Callable[[], str]]:
     """Return every generated file with what makes it."""
-    return {DOCS / "cli.md": command_line}
+    return {
+        DOCS / "cli.md": command_line,
+        DOCS / "config.md": config_page,
+        DOCS / "graders.md": grader_page,
+        DOCS / "outcomes.md": outcome_page,
+    }
 
 
 def main(check: bool) -> int:

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Self
 
 from harness.config import Endpoint
 from harness.observe import observe
@@ -63,6 +64,7 @@ class Writer:
         self.write([])
 
     def write(self, batch: Sequence[Sent]) -> None:
+        """Commit a batch, with the judgements on the batch before it; then judge this one."""
         row_ids = self._store.append(self._run_id, [sent.exchange for sent in batch], self._pending)
         self._pending = [
             (row_id, self._observe(sent.exchange, sent))
