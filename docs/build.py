@@ -10,7 +10,7 @@ import typer.main
 
 from harness.cli import app
 from harness.config.docs import config_page
-from harness.graders.documentation import render as grader_page
+from harness.graders.documentation import markdown as grader_page
 from harness.outcomes.page import render as outcome_page
 
 DOCS = Path(__file__).parent
