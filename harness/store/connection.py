@@ -28,6 +28,7 @@ SQLITE_NEEDED = (3, 37, 0)
 BUSY_MS = 10_000
 _CACHE_KIB = 16_000
 _COMMAND_LENGTH = 200
+_DAMAGED = "is damaged ({}); harness verify says where; restore it from a copy"
 
 
 class WriterLock:
@@ -116,6 +117,9 @@ def explained(path: Path) -> Iterator[None]:
         if words is None:
             raise
         raise StoreError(f"{path}: {words}") from error
+    except UnicodeDecodeError as error:
+        # The driver fails so on an error message that quotes damaged text.
+        raise StoreError(f"{path}: {_DAMAGED.format('its schema cannot be read')}") from error
 
 
 def _words(error: sqlite3.Error) -> str | None:
@@ -134,7 +138,7 @@ def _words(error: sqlite3.Error) -> str | None:
             "is not an SQLite database; name another file with --db, or move this one away to start a new one"
         )
     if name.startswith("SQLITE_CORRUPT"):
-        return f"is damaged ({error}); harness verify says where; restore it from a copy"
+        return _DAMAGED.format(error)
     if name.startswith("SQLITE_IOERR"):
         return (
             f"the disk does not read or write it ({error}, {name}); "

@@ -126,6 +126,20 @@ class Runs:
         assert row is not None
         return {name: count for name, count in zip(names, row, strict=True) if count}
 
+    def denials(self) -> list[tuple[int, str, str, int]]:
+        """Return (run, endpoint, reason, how often) for calls that were denied access."""
+        rows = self._reader.rows(
+            """SELECT t.run_id, e.name, v.reason, count(*)
+               FROM (SELECT DISTINCT run_id, endpoint_id, probe_id FROM tallies WHERE denied > 0) t
+               JOIN exchanges x ON x.run_id = t.run_id AND x.endpoint_id = t.endpoint_id AND x.probe_id = t.probe_id
+               JOIN observations o ON o.exchange_id = x.id JOIN verdicts v ON v.id = o.verdict_id
+               JOIN endpoints e ON e.id = t.endpoint_id
+               WHERE v.outcome = 'denied' GROUP BY t.run_id, e.name, v.reason ORDER BY t.run_id, e.name, v.reason"""
+        )
+        return [
+            (int(run_id), str(name), str(reason or ""), int(count)) for run_id, name, reason, count in rows
+        ]
+
     def unmapped(self) -> list[tuple[str, str, int]]:
         """Return (endpoint, `field=value`, how often) for wire values without a place in our tables."""
         rows = self._reader.rows(

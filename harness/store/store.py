@@ -166,6 +166,10 @@ class Store:
         """Return how often each outcome occurred in a run; outcomes that did not are left out."""
         return self._runs.outcomes(run_id)
 
+    def denials(self) -> list[tuple[int, str, str, int]]:
+        """Return (run, endpoint, reason, how often) for calls that were denied access."""
+        return self._runs.denials()
+
     def unmapped(self) -> list[tuple[str, str, int]]:
         """Return (endpoint, `field=value`, how often) for wire values without a place in our tables."""
         return self._runs.unmapped()

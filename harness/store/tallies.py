@@ -31,8 +31,8 @@ COLUMNS: tuple[str, ...] = (
     "cost_usd",
     "latency_ms_sum",
 )
-SUMS: frozenset[str] = frozenset({"score_sum", "cost_usd", "latency_ms_sum"})
-"""Columns that are sums of fractions; the others are exact counts."""
+SUMS = {"score_sum": 1e-9, "cost_usd": 1e-9, "latency_ms_sum": 1e-6}
+"""Columns that are sums of fractions, and how far adding in another order may move them; the others are exact."""
 
 HOUR_US = 3_600_000_000
 

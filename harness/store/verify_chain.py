@@ -43,7 +43,9 @@ class ChainCheck:
     def __init__(self, report: Report, progress: Progress | None) -> None:
         self._report = report
         self._progress = progress
+        # A byte for each row number that is to be expected, a set for any beyond.
         self._seen_bodies = bytearray()
+        self._seen_far_bodies: set[int] = set()
         self._bad_bodies: set[int] = set()
         self._request_headers: dict[Headers, bytes] = {}
 
@@ -52,6 +54,9 @@ class ChainCheck:
         runs: list[_Run] = []
         with self._report.stage("runs"):
             runs = self._check_runs()
+        with self._report.stage("bodies"):
+            (count,) = self._report.connection.execute("SELECT count(*) FROM bodies").fetchone()
+            self._seen_bodies.extend(bytes(2 * count + 1))
         total = sum(run.exchanges for run in runs)
         for run in runs:
             with self._report.stage("exchanges"):
@@ -238,8 +243,10 @@ class ChainCheck:
 
     def _mark_seen(self, row_id: int) -> bool:
         """Note that a body is in use; return whether it was noted before."""
-        if row_id >= len(self._seen_bodies):
-            self._seen_bodies.extend(bytes(row_id + 65_536 - len(self._seen_bodies)))
+        if not 0 <= row_id < len(self._seen_bodies):
+            seen = row_id in self._seen_far_bodies
+            self._seen_far_bodies.add(row_id)
+            return seen
         seen = bool(self._seen_bodies[row_id])
         self._seen_bodies[row_id] = 1
         return seen
@@ -267,9 +274,6 @@ class ChainCheck:
 
     def _check_bodies(self) -> None:
         for (row_id,) in self._report.rows("bodies", "SELECT id FROM bodies"):
-            if row_id >= len(self._seen_bodies) or not self._seen_bodies[row_id]:
-                self._report.bad(
-                    "bodies",
-                    str(row_id),
-                    "no exchange refers to it: it was put in, or the exchange was taken out",
-                )
+            if not self._mark_seen(row_id):
+                words = "no exchange refers to it: it was put in, or the exchange was taken out"
+                self._report.bad("bodies", str(row_id), words)
