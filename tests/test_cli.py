@@ -271,3 +271,48 @@ def test_watch_runs_on_schedule_and_stops(tmp_path: Path) -> None:
         _, err = process.communicate(timeout=60)
     assert re.match(r"run 1 done: (\d+) of \1 calls", line), line + err
     assert process.returncode == 0, err
+
+
+def test_a_withdrawn_model_is_an_access_event(shell: Shell) -> None:
+    """A model that was served and then is not, is an event with the run that first saw it, and so is its return."""
+    gone = False
+
+    def answer(request: dict[str, Any]) -> str | tuple[int, dict[str, Any]]:
+        if gone:
+            error = {"message": "The model `test-model` does not exist", "type": "invalid_request_error"}
+            return 404, {"error": error | {"param": None, "code": "model_not_found"}}
+        return "4"
+
+    with Provider(answer) as provider:
+        configure(shell, provider)
+        shell("run")
+        gone = True
+        shell("run", code=4)
+        shell("run", code=4)
+        gone = False
+        shell("run")
+    status = shell.json("status")
+    assert [(event["kind"], event["run_id"]) for event in status["access"]] == [("lost", 2), ("regained", 4)]
+    lost = status["access"][0]
+    assert lost["reasons"] == ["withdrawn"]
+    assert lost["first_seen"][:16] == status["runs"][1]["started_at"][:16]
+    assert "access lost: one (test-model) (withdrawn)" in shell("status")
+
+
+def test_an_unknown_finish_reason_is_shown_as_unmapped(shell: Shell) -> None:
+    """A word of the provider's that we do not know is kept, not taken for an answer, and shown in the status."""
+
+    def answer(request: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        message = {"role": "assistant", "content": "4"}
+        return 200, {
+            "model": request["model"],
+            "choices": [{"message": message, "finish_reason": "mood_swing"}],
+        }
+
+    with Provider(answer) as provider:
+        configure(shell, provider)
+        summary = shell.json("run")
+    assert "answered" not in summary["outcomes"]
+    (unmapped,) = shell.json("status")["unmapped"]
+    assert "mood_swing" in unmapped["value"]
+    assert unmapped["count"] == summary["planned"]

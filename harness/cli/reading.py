@@ -72,6 +72,7 @@ def status(
             standing(name, schedule.cron, _starts(covered, name), now) for name, schedule in schedules.items()
         ]
         unmapped = store.unmapped()
+        access = tables.access_events(evidence.tallies, store.denials())
     due: list[dict[str, JSON]] = [
         {
             "schedule": each.schedule,
@@ -87,7 +88,14 @@ def status(
         {"endpoint": name, "value": value, "count": n} for name, value, n in unmapped
     ]
     if as_json:
-        print_json({"runs": list(runs), "schedules": list(due), "unmapped": list(unknown)})
+        print_json(
+            {
+                "runs": list(runs),
+                "schedules": list(due),
+                "access": [_access_json(each) for each in access],
+                "unmapped": list(unknown),
+            }
+        )
         return
     table = grid(
         "run", "started (UTC)", "trigger", "status", "planned", "done", "failed", "coverage", "cost", right=5
@@ -115,11 +123,32 @@ def status(
             f"schedule {each.schedule} ({each.cron}): {ran}, next {each.next_run:%Y-%m-%d %H:%M} UTC{missed}",
             markup=False,
         )
+    for event in access:
+        why = f" ({', '.join(event.reasons)})" if event.reasons else ""
+        since = f", was otherwise {event.before_at:%Y-%m-%d %H:%M}" if event.before_at else ""
+        out.print(
+            f"access {event.kind}: {event.endpoint} ({event.model}){why}, "
+            f"first seen {event.seen_at:%Y-%m-%d %H:%M} UTC in run {event.run_id}{since}",
+            markup=False,
+        )
     for name, value, count in unmapped:
         out.print(
             f"unmapped: {name} sent {value} {count} times; kept as it is, given the nearest safe outcome",
             markup=False,
         )
+
+
+def _access_json(event: tables.AccessEvent) -> JSON:
+    return {
+        "endpoint": event.endpoint,
+        "model": event.model,
+        "kind": event.kind,
+        "run_id": event.run_id,
+        "first_seen": _iso(event.seen_at),
+        "last_seen_otherwise": _iso(event.before_at),
+        "denied": event.denied,
+        "reasons": list(event.reasons),
+    }
 
 
 def _standing(store: Store, run_id: int, status: str) -> str:

@@ -1,5 +1,6 @@
 """The store's tables turned into the tables that plots, reports and commands show."""
 
+from harness.tables.access import AccessEvent, access_events
 from harness.tables.bands import Band, bands
 from harness.tables.compare import compare
 from harness.tables.comparison import NOT_A_FINDING, Answers, Comparison, GroupSide, ProbeChange, Row, Side
@@ -11,6 +12,7 @@ __all__ = [
     "MEASURED_OUTCOMES",
     "NOT_A_FINDING",
     "OUTCOMES",
+    "AccessEvent",
     "Answers",
     "Band",
     "Comparison",
@@ -21,6 +23,7 @@ __all__ = [
     "Row",
     "Side",
     "SuiteNote",
+    "access_events",
     "bands",
     "compare",
     "control_arm",
