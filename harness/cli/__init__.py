@@ -9,7 +9,7 @@ import typer
 from typer.exceptions import Abort, TyperException
 
 from harness import __version__
-from harness.cli import evidence, local, planning, reading, running
+from harness.cli import evidence, local, planning, reading, running, showing
 from harness.cli.context import err
 from harness.errors import EXIT_ERROR, EXIT_USAGE, ConfigError, HarnessError
 
@@ -41,6 +41,7 @@ def _root(
 planning.register(app)
 running.register(app)
 reading.register(app)
+showing.register(app)
 evidence.register(app)
 app.add_typer(local.app, name="local")
 
