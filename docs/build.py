@@ -34,7 +34,7 @@ def command_line() -> str:
         "| 0 | done |",
         "| 1 | anything not named below: a database that cannot be read, a run that was stopped before its end |",
         "| 2 | usage or config: the command, config.toml, a suite or a key has a mistake; each is one line on stderr |",
-        "| 3 | findings were made and `--fail-on-findings` was given |",
+        "| 3 | kept for findings; this version makes none |",
         "| 4 | the evidence is insufficient for what was asked: nothing was measured, or there is nothing to compare |",
         "",
     ]
