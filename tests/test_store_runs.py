@@ -261,6 +261,21 @@ def test_latency_is_the_mean_of_what_was_measured(tmp_path: Path) -> None:
         assert store.mean_latency_ms() == {"gpt": 200.0}
 
 
+def test_what_needs_a_look_is_listed_with_counts(tmp_path: Path) -> None:
+    """Denials by run, endpoint and reason, unknown wire values by endpoint, and a run's cost."""
+    with Store.open(tmp_path / "t.db", mode="write") as store:
+        run_id = begin(store)
+        rows = store.append(run_id, [exchange(index, endpoint="gpt") for index in range(12)])
+        denied = observation(None, outcome=Outcome.DENIED, reason="region", cost_usd=None)
+        odd = observation(unmapped="finish_reason=odd")
+        store.append(
+            run_id, [], list(zip(rows, [denied, odd, *[observation()] * 4, denied, odd], strict=False))
+        )
+        assert store.denials() == [(run_id, "gpt", "region", 2)]
+        assert store.unmapped() == [("gpt", "finish_reason=odd", 2)]
+        assert store.run_cost_usd(run_id) == pytest.approx(6 * 0.0001)
+
+
 def test_grading_again_replaces_observations_and_keeps_the_old(tmp_path: Path) -> None:
     """Sums follow, the old judgement stays readable with its versions, and doing it again changes nothing."""
     with Store.open(tmp_path / "t.db", mode="write") as store:
