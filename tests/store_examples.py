@@ -14,9 +14,25 @@ from harness.store import EndpointRecord, Store, SuiteRecord
 
 START_US = 1_760_000_000_000_000
 HOUR_US = 3_600_000_000
-WORDS = (
-    ["the", "a", "of", "to", "and", "in", "is", "it", "answer", "capital", "river", "mountain", "twelve", "seven", "because", "however", "therefore"]
-)
+WORDS = [
+    "the",
+    "a",
+    "of",
+    "to",
+    "and",
+    "in",
+    "is",
+    "it",
+    "answer",
+    "capital",
+    "river",
+    "mountain",
+    "twelve",
+    "seven",
+    "because",
+    "however",
+    "therefore",
+]
 
 PROBES = tuple(
     Probe(
