@@ -13,7 +13,7 @@ import pytest
 
 from harness.errors import EvidenceError
 from harness.report import write_report
-from harness.report.content import compose
+from harness.report.content import Content, compose
 from harness.report.writing import escape_markdown, render_html, render_markdown
 from harness.tables import Evidence, SuiteNote
 from tests.synthetic import START, make_evidence
@@ -80,20 +80,25 @@ def hostile(runs: int = 2) -> Evidence:
 
 
 @pytest.fixture(scope="module")
+def harmful() -> Content:
+    return compose(hostile())
+
+
+@pytest.fixture(scope="module")
 def first() -> Page:
     return Page(render_html(compose(make_evidence(1))))
 
 
 def test_one_page_one_text_and_the_pictures_are_written(tmp_path: Path) -> None:
     """The paths come back, each picture of the page is there as PNG, and nothing half-written is left behind."""
-    paths = write_report(make_evidence(2), tmp_path / "deep" / "down")
+    paths = write_report(make_evidence(2, suites=PAIRS), tmp_path / "deep" / "down")
     assert paths.html == tmp_path / "deep" / "down" / "report.html"
     written = {path for path in (tmp_path / "deep" / "down").rglob("*") if path.is_file()}
     assert written == {paths.html, paths.markdown, *paths.pictures}
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in paths.pictures)
     linked = re.findall(r"\]\((pictures/[^)]+)\)", paths.markdown.read_text(encoding="utf-8"))
     assert sorted(linked) == sorted(f"pictures/{path.name}" for path in paths.pictures)
-    again = write_report(make_evidence(2), tmp_path / "deep" / "down")
+    again = write_report(make_evidence(2, suites=PAIRS), tmp_path / "deep" / "down")
     assert again == paths
 
 
@@ -134,9 +139,9 @@ def test_the_style_serves_light_dark_and_paper() -> None:
     assert "http" not in re.sub(r'xmlns(?::\w+)?="[^"]*"|http-equiv', "", text)
 
 
-def test_hostile_names_are_shown_and_do_nothing() -> None:
+def test_hostile_names_are_shown_and_do_nothing(harmful: Content) -> None:
     """Endpoint, model, suite, family, topic, probe, status, version and database reach the page as text only."""
-    page = Page(render_html(compose(hostile())))
+    page = Page(render_html(harmful))
     assert not {"script", "img", "iframe"} & set(page.tags)
     assert not [name for name, _ in page.attributes if name.startswith("on")]
     assert not [
@@ -147,9 +152,9 @@ def test_hostile_names_are_shown_and_do_nothing() -> None:
     assert "<script>alert(1)</script>" in page.text
 
 
-def test_hostile_names_stay_text_in_markdown() -> None:
+def test_hostile_names_stay_text_in_markdown(harmful: Content) -> None:
     """No HTML, heading, link, image or table cell comes from a name."""
-    text = render_markdown(compose(hostile()))
+    text = render_markdown(harmful)
     ours = [line for line in text.splitlines() if line.startswith("#")]
     assert all(line.lstrip("# ")[:1] in {'"', "W", "I", "C", "H", "M", "T"} for line in ours)
     assert "\n# heading" not in text
@@ -186,7 +191,7 @@ def test_one_run_says_that_nothing_can_be_said_about_change(first: Page) -> None
 
 def test_two_runs_are_described_and_not_claimed_about() -> None:
     """The change has counts, an interval and the caution; no sentence claims a cause or a change."""
-    content = compose(make_evidence(2, drop_at=1, per_group=30))
+    content = compose(make_evidence(2, drop_at=1, per_group=30, suites=PAIRS))
     page = Page(render_html(content))
     assert "it is not yet a finding" in page.text
     assert re.search(r"of \d+ tasks measured in both, \d+ scored lower, \d+ higher, \d+ the same", page.text)
@@ -197,7 +202,7 @@ def test_two_runs_are_described_and_not_claimed_about() -> None:
 
 def test_two_equal_runs_say_that_zero_is_included_and_proves_nothing() -> None:
     """Same scores in both: said so, with an interval that has width."""
-    evidence = make_evidence(1)
+    evidence = make_evidence(1, suites=PAIRS)
     second = evidence.tallies.assign(run_id=2, started_at=evidence.tallies["started_at"] + timedelta(days=1))
     twice = replace(
         evidence,
@@ -319,7 +324,7 @@ def test_no_exchange_is_no_report(tmp_path: Path) -> None:
 
 def test_everything_failed_is_reported_as_missing() -> None:
     """A provider that was down gives a report without a score, not a score of zero."""
-    evidence = make_evidence(2)
+    evidence = make_evidence(2, suites=("capability",))
     down = evidence.tallies.assign(failed=evidence.tallies["n"], answered=0, graded=0, score_sum=0.0)
     for name in ("unparsed", "refused", "cut", "empty", "truncated", "denied"):
         down[name] = 0

@@ -58,9 +58,9 @@ def compose(evidence: Evidence) -> Content:
     covered = coverage_of(evidence)
     first, last = runs["started_at"].iloc[0], runs["started_at"].iloc[-1]
     when = f"from {first:%Y-%m-%d} to {last:%Y-%m-%d}" if len(runs) > 1 else f"on {first:%Y-%m-%d}"
-    endpoints = sorted(evidence.tallies["endpoint"].unique())
+    models = sorted({printable(name, 40) for name in evidence.tallies["model"].dropna().unique()})
     return Content(
-        title=f"What {listed([printable(name, 40) for name in endpoints], 3)} answered",
+        title=f"What {listed(models, 3)} answered",
         subtitle=(
             f"{plural(len(runs), 'run')} {when} (UTC). Written {moment(evidence.generated_at)} from "
             f"{printable(evidence.database)} by harness {printable(evidence.harness_version)}."
@@ -107,13 +107,12 @@ def _short(evidence: Evidence, parts: Sequence[Part]) -> list[str]:
     sentences = []
     for endpoint, part in evidence.tallies.groupby("endpoint", sort=True):
         asked, measured = int(part["n"].sum()), int((part["n"] - part["failed"]).sum())
+        name, models = printable(endpoint, 40), sorted({printable(one, 40) for one in part["model"].unique()})
+        who = name if models == [name] else f"{name} ({listed(models, 3)})"
+        lost = f"{measured:,} of the exchanges were measured ({percent(measured / asked)}), the rest failed"
         sentences.append(
-            f"{printable(endpoint, 40)} was asked {plural(asked, 'question')} in "
-            f"{plural(part['run_id'].nunique(), 'run')}; {measured:,} of the exchanges were measured "
-            f"({percent(measured / asked if asked else None)}), the rest failed."
-            if measured < asked
-            else f"{printable(endpoint, 40)} was asked {plural(asked, 'question')} in "
-            f"{plural(part['run_id'].nunique(), 'run')}; every exchange was measured."
+            f"{who} was asked {plural(asked, 'question')} in {plural(part['run_id'].nunique(), 'run')}; "
+            f"{lost if measured < asked else 'every exchange was measured'}."
         )
     named = len({part.endpoint for part in parts}) > 1
     sentences += [summary_sentence(evidence, part, named=named) for part in parts[:SUMMARY]]
