@@ -87,7 +87,7 @@ def faults(plot: Plot) -> list[str]:
         pytest.param({"runs": 2, "every": timedelta(minutes=5)}, id="two runs minutes apart"),
         pytest.param({"runs": 3, "served": ("m-1", "m-2"), "suites": PAIRS}, id="three runs, a new model"),
         pytest.param({"runs": 7, "starts": IRREGULAR, "suites": PAIRS}, id="runs at odd times"),
-        pytest.param({"runs": 30, "failed": 0.1, "served": ("m-1", "m-2"), "suites": PAIRS}, id="a month"),
+        pytest.param({"runs": 28, "failed": 0.1, "served": ("m-1", "m-2"), "suites": PAIRS}, id="a month"),
         pytest.param({"runs": 90, "fingerprints": ("a", "b", "c"), "suites": PAIRS}, id="a quarter"),
         pytest.param({"runs": 365, "fingerprints": ("a", "b", "c")}, id="a year", marks=pytest.mark.slow),
         pytest.param({"runs": 1, "families": MANY, "topics": MANY, "per_group": 2}, id="many groups"),

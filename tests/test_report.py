@@ -345,8 +345,8 @@ def test_one_probe_gives_no_interval_anywhere() -> None:
 
 def test_the_same_evidence_gives_the_same_bytes(tmp_path: Path) -> None:
     """A report can be checked by making it again."""
-    one = write_report(make_evidence(3, suites=PAIRS), tmp_path / "one")
-    two = write_report(make_evidence(3, suites=PAIRS), tmp_path / "two")
+    one = write_report(make_evidence(2, suites=PAIRS, per_group=4), tmp_path / "one")
+    two = write_report(make_evidence(2, suites=PAIRS, per_group=4), tmp_path / "two")
     assert one.html.read_bytes() == two.html.read_bytes()
     assert one.markdown.read_bytes() == two.markdown.read_bytes()
     assert [path.read_bytes() for path in one.pictures] == [path.read_bytes() for path in two.pictures]
