@@ -10,14 +10,14 @@ from harness.graders.base import Example, Grader
 
 _OPENING = """# Graders
 
-A grader reads an answer and gives it a score from 0 to 1, or none at all: *unparsed*, when no answer can be read in it.
-Unparsed is neither right nor wrong, and reports count it apart. Graders are pure (the same text, target and options give
-the same grade, with no call and no clock), their work is bounded on any text, and each has a version that is raised with
-any change that can change a score. The version is stored with every observation, and `harness regrade` applies a new one
-to stored evidence.
+A grader reads an answer and gives it a score from 0 to 1, or none at all: *unparsed*, when no answer can be
+read in it. Unparsed is neither right nor wrong, and reports count it apart. Graders are pure (the same text,
+target and options give the same grade, with no call and no clock), their work is bounded on any text, and
+each has a version that is raised with any change that can change a score. The version is stored with every
+observation, and `harness regrade` applies a new one to stored evidence.
 
-A probe names its grader, the accepted answers (`target`, the first being the canonical one) and the grader's `options`.
-`harness check` turns away targets and options that a grader cannot use.
+A probe names its grader, the accepted answers (`target`, the first being the canonical one) and the grader's
+`options`. `harness check` turns away targets and options that a grader cannot use.
 
 This page is made from the graders: their tables of examples are also their tests.
 """

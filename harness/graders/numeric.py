@@ -182,9 +182,9 @@ def _stated(text: str, decimal: str, *, last: bool) -> Fraction | None:
 def read(text: str, decimal: str = ".") -> Fraction | None:
     """Return the number an answer states, or None when it states none.
 
-    In this order: what follows the last announcement (`answer is`, `Answer:`, `####`, `\\boxed{`); a first line
-    that is nothing but a number; the last number in digits (the result of an echoed equation); the last number
-    in words.
+    In this order: what follows the last announcement (`answer is`, `Answer:`, `####`, `\\boxed{`); a first
+    line that is nothing but a number; the last number in digits (the result of an echoed equation); the last
+    number in words.
     """
     text = clip(text)
     announced = after_marker(text)
@@ -311,7 +311,7 @@ NUMERIC = Grader(
     ),
     notes=(
         "Units, currency signs, percent signs, thousands separators and markdown are passed over. The number is "
-        "taken from what follows the last announcement (`answer is`, `Answer:`, `####`, `\\boxed{`); else from a first line "
-        "that is nothing but a number; else the last number in digits; else the last in English words."
+        "taken from what follows the last announcement (`answer is`, `Answer:`, `####`, `\\boxed{`); else from a "
+        "first line that is nothing but a number; else the last number in digits; else the last in English words."
     ),
 )

@@ -1,8 +1,8 @@
 """The `regex` grader: an answer that must (or must not) match a pattern written in the suite.
 
-Patterns come from suites, answers from a model that may be hostile. Python's engine backtracks, so a repeat inside a
-repeat can take longer than anyone waits: such patterns are turned away when the suite is loaded, and an answer is
-looked at only as far as a pattern's own repeats make affordable.
+Patterns come from suites, answers from a model that may be hostile. Python's engine backtracks, so a repeat
+inside a repeat can take longer than anyone waits: such patterns are turned away when the suite is loaded,
+and an answer is looked at only as far as a pattern's own repeats make affordable.
 """
 
 from __future__ import annotations
@@ -80,7 +80,8 @@ def _compiled(pattern: str, flags: int) -> tuple[re.Pattern[str] | None, int, st
         return (
             None,
             0,
-            "has an open-ended repeat inside another, which can run forever; write it without, or make the inner one possessive",
+            "has an open-ended repeat inside another, which can run forever; write it without, or make the inner "
+            "one possessive",
         )
     if repeats > REPEATS_LIMIT:
         return (
@@ -151,7 +152,8 @@ REGEX = Grader(
         Option(
             "read",
             "a pattern",
-            "What an answer must contain to be readable at all; its first group, if it has one, is then what targets are searched in.",
+            "What an answer must contain to be readable at all; its first group, if it has one, is then what "
+            "targets are searched in.",
             lambda value: isinstance(value, str) and bool(value),
         ),
     ),

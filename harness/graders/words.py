@@ -50,9 +50,8 @@ _ARTICLES = frozenset(
         "eine",
     )
 )
-_COPULA = re.compile(
-    r"\s(?:is|are|was|were|means|equals|es|son|est|sont|ist|sind)\s+|[:=]\s|(?:是|为|為|:|=)"
-)
+_COPULA = re.compile(r"\s(?:is|are|was|were|means|equals|es|son|est|sont|ist|sind)\s+|[:=]\s|是|为|為|：")
+_AGENT = re.compile(r"\s(?:by|called|named|von|par|por)\s+")
 _NOT_WORD = re.compile(r"[^\w]+")
 _SENTENCE = re.compile(r"[.!?](?:\s|$)|[。！？\n]")
 
@@ -119,6 +118,9 @@ def _readings(text: str) -> list[str]:
     parts = _COPULA.split(text[:400].lower())
     if len(parts) > 1:
         found += [parts[-1], parts[0]]
+        agent = _AGENT.search(parts[-1])
+        if agent is not None and not parts[-1].startswith("not "):
+            found.append(parts[-1][agent.end() :])  # `was painted by Ann`
     return found
 
 
@@ -221,7 +223,10 @@ EXACT = Grader(
         Example("hello world, of course", ("hello world",), 0.0),
         Example("  ", ("hello",), None),
     ),
-    notes="Spaces are collapsed; a code fence, emphasis or quotes around the answer and one final period are dropped.",
+    notes=(
+        "Spaces are collapsed; a code fence, emphasis or quotes around the answer and one final period are "
+        "dropped."
+    ),
 )
 
 WORD = Grader(
@@ -234,7 +239,8 @@ WORD = Grader(
         Option(
             "among",
             "a list of at least two different texts",
-            "The closed set of possible answers: one of them named alone in a sentence is the answer, anything else is unparsed.",
+            "The closed set of possible answers: one of them named alone in a sentence is the answer, anything "
+            "else is unparsed.",
             is_texts,
         ),
     ),
@@ -244,6 +250,7 @@ WORD = Grader(
         Example("The capital of France is Paris.", ("Paris",), 1.0),
         Example("Paris is the capital of France.", ("Paris",), 1.0),
         Example("The answer is the Pacific Ocean.", ("Pacific", "Pacific Ocean"), 1.0),
+        Example("The wall was painted by Ann.", ("Ann",), 1.0),
         Example("It is not Paris.", ("Paris",), 0.0),
         Example("Lyon", ("Paris",), 0.0),
         Example(
@@ -255,7 +262,8 @@ WORD = Grader(
         Example("France has had many capitals in its long history of kings", ("Paris",), None),
     ),
     notes=(
-        "Case, punctuation, markdown and articles do not matter. The answer is what follows the last announcement, or the "
-        "first sentence, or either side of `is` in it. Containing a target is never enough."
+        "Case, punctuation, markdown and articles do not matter. The answer is what follows the last "
+        "announcement, or the first sentence, or either side of `is` in it (`painted by Ann` too). Containing a "
+        "target is never enough."
     ),
 )

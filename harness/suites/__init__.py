@@ -1,7 +1,7 @@
 """Suites: named, versioned, content-hashed sets of probes, read from folders of data.
 
-A folder holds `suite.toml` (what the suite is) and `probes.jsonl` (one probe a line). `load_suite` tells every mistake
-in them at once; `Suite.for_run` draws the fresh probes of a run.
+A folder holds `suite.toml` (what the suite is) and `probes.jsonl` (one probe a line). `load_suite` tells
+every mistake in them at once; `Suite.for_run` draws the fresh probes of a run.
 """
 
 from __future__ import annotations

@@ -5,8 +5,8 @@
     >>> Expression("row[1]").value({"row": ("France", "Paris")})
     'Paris'
 
-Whole numbers, exact fractions, text and lists; `+ - * / // % **`, comparisons, `and or not`, `x if c else y`, a
-constant index, and the functions below. Every intermediate result is bounded.
+Whole numbers, exact fractions, text and lists; `+ - * / // % **`, comparisons, `and or not`, `x if c else
+y`, a constant index, and the functions below. Every intermediate result is bounded.
 """
 
 from __future__ import annotations
@@ -104,7 +104,8 @@ FUNCTIONS: Mapping[str, Callable[..., Value]] = {
     "reverse": lambda value: _text(value)[::-1],
 }
 _NODES = (
-    ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare, ast.IfExp, ast.Name, ast.Constant, ast.Subscript, ast.Call,
+    ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare, ast.IfExp, ast.Name, ast.Constant, ast.Subscript,
+    ast.Call,
 )  # fmt: skip
 
 

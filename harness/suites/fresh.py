@@ -1,8 +1,9 @@
 """Fresh isomorphs: probes whose numbers and words are drawn anew for every run, from the run's seed.
 
-A template's text holds `{expressions}` over named variables (`{{` and `}}` are plain braces). Probes that share a
-template and variant, or a pair, draw the same values, so twins stay twins. A draw that breaks a condition, repeats the
-text of a fixed probe, or gives a target its grader cannot use, is thrown away and drawn again.
+A template's text holds `{expressions}` over named variables (`{{` and `}}` are plain braces). Probes that
+share a template and variant, or a pair, draw the same values, so twins stay twins. A draw that breaks a
+condition, repeats the text of a fixed probe, or gives a target its grader cannot use, is thrown away and
+drawn again.
 """
 
 from __future__ import annotations
@@ -235,8 +236,8 @@ def _draw_group(
 def recognise(anchor: Probe, probe: Probe, template: Template) -> str | None:
     """Say why an anchor is no draw of its template; None when it is one.
 
-    The anchor's text must come out of the template for some values in range that keep the conditions, and its target
-    and options must be what the template works out for them.
+    The anchor's text must come out of the template for some values in range that keep the conditions, and
+    its target and options must be what the template works out for them.
     """
     if [each.role for each in anchor.messages] != [each.role for each in probe.messages]:
         return "its messages differ in number or role"

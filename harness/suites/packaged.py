@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
 from harness.errors import ConfigError
+from harness.records import JSON
 from harness.suites.form import HEADER_FILE, PROBES_FILE, Suite
 from harness.suites.reading import load_suite, shown_path
 
@@ -81,6 +83,29 @@ def record_hash(folder: Path) -> Suite:
     )
 
 
+_NUMBER = "Reply with only the number."
+_STOCK: dict[str, JSON] = {"family": "stock", "topic": "gardening", "pair": "stock-1", "depth": 0}
+_ADD: dict[str, JSON] = {"family": "arithmetic", "difficulty": 1, "template": "add"}
+_EXAMPLE_PROBES: tuple[dict[str, JSON], ...] = (
+    {
+        "id": "add-fixed", **_ADD, "anchor": True,
+        "prompt": f"What is 4 + 3? {_NUMBER}", "grader": "numeric", "target": "7",
+    },
+    {
+        "id": "add-fresh", **_ADD, "draw": {"a": {"int": [2, 9]}, "b": {"int": [2, 9]}},
+        "prompt": "What is {a} + {b}? " + _NUMBER, "grader": "numeric", "target": "{a + b}",
+    },
+    {
+        "id": "stock-1-topic", **_STOCK, "arm": "topic",
+        "prompt": f"A gardener has 5 seeds and buys 3 more. How many seeds now? {_NUMBER}",
+        "grader": "numeric", "target": "8",
+    },
+    {
+        "id": "stock-1-neutral", **_STOCK, "arm": "neutral",
+        "prompt": f"A collector has 5 coins and buys 3 more. How many coins now? {_NUMBER}",
+        "grader": "numeric", "target": "8",
+    },
+)  # fmt: skip
 EXAMPLE_FILES: Mapping[str, str] = MappingProxyType(
     {
         HEADER_FILE: """\
@@ -109,12 +134,7 @@ date = "2026-11-22"
 note = "First version."
 # hash = "sha256:..."     # once recorded, a change of content without a new version is a mistake
 """,
-        PROBES_FILE: """\
-{"id": "add-fixed", "family": "arithmetic", "difficulty": 1, "anchor": true, "template": "add", "prompt": "What is 4 + 3? Reply with only the number.", "grader": "numeric", "target": "7"}
-{"id": "add-fresh", "family": "arithmetic", "difficulty": 1, "template": "add", "draw": {"a": {"int": [2, 9]}, "b": {"int": [2, 9]}}, "prompt": "What is {a} + {b}? Reply with only the number.", "grader": "numeric", "target": "{a + b}"}
-{"id": "stock-1-topic", "family": "stock", "topic": "gardening", "pair": "stock-1", "arm": "topic", "depth": 0, "prompt": "A gardener has 5 seeds and buys 3 more. How many seeds now? Reply with only the number.", "grader": "numeric", "target": "8"}
-{"id": "stock-1-neutral", "family": "stock", "topic": "gardening", "pair": "stock-1", "arm": "neutral", "depth": 0, "prompt": "A collector has 5 coins and buys 3 more. How many coins now? Reply with only the number.", "grader": "numeric", "target": "8"}
-""",
+        PROBES_FILE: "".join(json.dumps(probe, ensure_ascii=False) + "\n" for probe in _EXAMPLE_PROBES),
     }
 )
 """The files of the example suite that `harness init` writes."""
