@@ -21,7 +21,7 @@ from harness.cli.context import (
     reading,
 )
 from harness.cli.results import evidence_of, grid, percent, print_comparison
-from harness.cli.selection import HELP, identical_answers, parse, redefined
+from harness.cli.selection import HELP, identical_answers, parse, redefined, with_makers
 from harness.errors import UsageError
 from harness.monitor import standing
 from harness.records import JSON, utc_text
@@ -182,17 +182,19 @@ def compare(
         found = tables.compare(
             left,
             right,
-            left_label=a,
-            right_label=b,
-            identities=identities,
+            left_label=f"run {a}" if a.isdigit() else a,
+            right_label=f"run {b}" if b.isdigit() else b,
+            identities=with_makers(store, identities, left, right),
             answers=identical_answers(store, left, right),
             redefined=redefined(store, left, right),
         )
+        shown = {*left["run_id"].tolist(), *right["run_id"].tolist()}
+        simulated = any(store.run_header(run_id).clock == "simulated" for run_id in shown)
     if plot is not None:
         from harness.plots import comparison_plot
 
         try:
-            comparison_plot(found).png(plot)
+            comparison_plot(found, simulated=simulated).png(plot)
         except OSError as error:
             raise UsageError(f"{plot}: cannot write it there ({error.strerror})") from error
     if as_json:

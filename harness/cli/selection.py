@@ -182,3 +182,25 @@ def _definitions(store: Store, frame: pd.DataFrame) -> dict[tuple[str, str], set
                 if not probe.fresh:
                     found.setdefault((suite.name, probe.id), set()).add(probe)
     return found
+
+
+def with_makers(
+    store: Store, identities: pd.DataFrame, left: pd.DataFrame, right: pd.DataFrame
+) -> pd.DataFrame:
+    """Return the identities with `makers`: the versions, among code that judged both sides, that judged each run."""
+    parts: dict[int, set[str]] = {
+        run_id: {part for makers in store.makers(run_id) for part in makers.split()}
+        for run_id in {*left["run_id"].tolist(), *right["run_id"].tolist()}
+    }
+
+    def names(frame: pd.DataFrame) -> set[str]:
+        return {
+            part.partition("/")[0] for run_id in frame["run_id"].unique().tolist() for part in parts[run_id]
+        }
+
+    both = names(left) & names(right)
+    words = {
+        run_id: " ".join(sorted(part for part in used if part.partition("/")[0] in both))
+        for run_id, used in parts.items()
+    }
+    return identities.assign(makers=identities["run_id"].map(words).fillna(""))

@@ -76,8 +76,8 @@ class Launch(Section):
     """How strongly the adapter works; 0 leaves the base model as it is."""
     threads: int = Field(default=1, ge=1, le=256)
     """Processor threads."""
-    slots: int = Field(default=4, ge=1, le=64)
-    """Requests answered at once."""
+    slots: int = Field(default=1, ge=1, le=64)
+    """Calls it works on at once. With more than one, answers that are computed together may differ in the last bit."""
     context: int = Field(default=8192, ge=256, le=10_000_000)
     """Tokens of context, split over the slots."""
 

@@ -140,6 +140,15 @@ class Runs:
             (int(run_id), str(name), str(reason or ""), int(count)) for run_id, name, reason, count in rows
         ]
 
+    def makers(self, run_id: int) -> list[str]:
+        """Return which versions of the code judged a run's exchanges; reads one row per exchange."""
+        rows = self._reader.rows(
+            """SELECT DISTINCT v.makers FROM exchanges x JOIN observations o ON o.exchange_id = x.id
+               JOIN verdicts v ON v.id = o.verdict_id WHERE x.run_id = ? ORDER BY v.makers""",
+            (run_id,),
+        )
+        return [str(makers) for (makers,) in rows]
+
     def unmapped(self) -> list[tuple[str, str, int]]:
         """Return (endpoint, `field=value`, how often) for wire values without a place in our tables."""
         rows = self._reader.rows(

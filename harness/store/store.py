@@ -170,6 +170,10 @@ class Store:
         """Return (run, endpoint, reason, how often) for calls that were denied access."""
         return self._runs.denials()
 
+    def makers(self, run_id: int) -> list[str]:
+        """Return which versions of the code judged a run's exchanges; reads one row per exchange."""
+        return self._runs.makers(run_id)
+
     def unmapped(self) -> list[tuple[str, str, int]]:
         """Return (endpoint, `field=value`, how often) for wire values without a place in our tables."""
         return self._runs.unmapped()
