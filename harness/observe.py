@@ -12,6 +12,7 @@ from harness import outcomes
 from harness.config import Endpoint
 from harness.endpoints import adapter
 from harness.graders import GRADERS, grade, refusal
+from harness.graders.tool_call import calls_text
 from harness.records import Decision, Exchange, Grade, Observation, Outcome, Probe, Reply, Usage
 
 VERSION = 1
@@ -73,11 +74,12 @@ def observe(exchange: Exchange, probe: Probe, endpoint: Endpoint, reply: Reply |
         decision.rule,
         decision.evidence,
     )
-    if reply is not None and reply.text and outcome in (Outcome.ANSWERED, Outcome.TRUNCATED):
+    said = _said(reply, probe) if reply is not None else ""
+    if reply is not None and said and outcome in (Outcome.ANSWERED, Outcome.TRUNCATED):
         prose = refusal.detect(reply.text)
-        refusal_score = prose.score
+        refusal_score = prose.score if reply.text else None
         if outcome is Outcome.ANSWERED:
-            grading = grade(probe.grader, reply.text, probe.target, probe.options)
+            grading = grade(probe.grader, said, probe.target, probe.options)
         if prose.degree is not None and _declines(decision, prose.degree, probe, grading):
             outcome, source, degree = Outcome.REFUSED, "model", prose.degree
             rule, evidence = "prose_refusal", reply.text
@@ -85,7 +87,7 @@ def observe(exchange: Exchange, probe: Probe, endpoint: Endpoint, reply: Reply |
         elif outcome is Outcome.ANSWERED and grading.score is None:
             outcome, rule = Outcome.UNPARSED, "no_answer_read"
     elif outcome is Outcome.ANSWERED:
-        # Content without text (a tool call): the grader sees an empty answer and says that it cannot read one.
+        # Content without text (a call where words were asked for): the grader could not read an answer in it.
         outcome, rule = Outcome.UNPARSED, "no_answer_read"
     usage = reply.usage if reply is not None else Usage()
     return Observation(
@@ -110,6 +112,13 @@ def observe(exchange: Exchange, probe: Probe, endpoint: Endpoint, reply: Reply |
         cost_usd=cost_usd(endpoint, usage),
         makers=makers(exchange.protocol, probe.grader),
     )
+
+
+def _said(reply: Reply, probe: Probe) -> str:
+    """Return what the grader reads: the reply's text, or the calls in it where the grader compares those."""
+    if reply.tool_calls and GRADERS[probe.grader].reads_calls:
+        return calls_text(reply.tool_calls)
+    return reply.text
 
 
 def _declines(decision: Decision, degree: str, probe: Probe, grading: Grade) -> bool:

@@ -169,7 +169,9 @@ class Plan:
 def estimate_call(endpoint: Endpoint, probe: Probe) -> Estimate:
     """Return an upper estimate for one call: about 3 characters a token in, the whole token limit out."""
     characters = sum(len(message.content.encode()) for message in probe.messages)
-    input_tokens = characters // 3 + 12 * len(probe.messages)
+    for tool in probe.tools:
+        characters += len(tool.name) + len(tool.description) + len(canonical_json(tool.parameters))
+    input_tokens = characters // 3 + 12 * (len(probe.messages) + len(probe.tools))
     limit: JSON = probe.parameters.get(
         "max_tokens", endpoint.parameters.get("max_tokens", DEFAULT_OUTPUT_TOKENS)
     )

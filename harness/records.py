@@ -63,6 +63,16 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
+class Tool:
+    """A function a probe offers: what the model may call instead of answering in words."""
+
+    name: str
+    description: str
+    parameters: Mapping[str, JSON] = field(hash=False)
+    """JSON schema of its arguments: an object, in the part of JSON schema that every protocol takes."""
+
+
+@dataclass(frozen=True, slots=True)
 class Probe:
     """One fixed question: what is sent, how the answer is graded, what it is about."""
 
@@ -97,6 +107,8 @@ class Probe:
     """Task kind within the family, where a suite distinguishes them."""
     parameters: Mapping[str, JSON] = field(default_factory=dict, hash=False)
     """Sampling settings the probe itself asks for (`max_tokens`, `temperature`, ...)."""
+    tools: tuple[Tool, ...] = ()
+    """Functions offered with the question; a probe without any is sent, stored and hashed as if there were no field."""
 
 
 # --- plan -------------------------------------------------------------------------------------
@@ -230,6 +242,7 @@ class Reply:
     """The visible answer, all text parts joined. Never hidden reasoning."""
     reasoning: str = ""
     tool_calls: tuple[Mapping[str, JSON], ...] = ()
+    """Each with `name` and `arguments`, the arguments as JSON text."""
     finish_reason: str | None = None
     """Finish / stop reason or status exactly as on the wire."""
     refusal: str | None = None

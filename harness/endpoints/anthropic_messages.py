@@ -50,6 +50,8 @@ class AnthropicMessages:
         body["messages"] = [
             {"role": turn.role, "content": turn.content} for turn in probe.messages if turn.role != "system"
         ]
+        if probe.tools:
+            body["tools"] = [building.function(tool, "input_schema") for tool in probe.tools]
         stop = chosen.pop("stop", None)
         if stop is not None:
             body["stop_sequences"] = [stop] if isinstance(stop, str) else stop

@@ -10,7 +10,7 @@ from typing import Any, Final
 from urllib.parse import SplitResult, quote, urlsplit
 
 from harness.config.schema import Endpoint
-from harness.records import Headers, Probe
+from harness.records import Headers, Probe, Tool
 
 _TOKEN_LIMIT_NAMES: Final = ("max_completion_tokens", "max_output_tokens", "maxOutputTokens")
 """Other protocols' words for `max_tokens`; whoever writes one means the same setting."""
@@ -45,6 +45,11 @@ def seed_to_send(chosen: dict[str, Any], seed: int) -> int | None:
     if isinstance(wish, int) and not isinstance(wish, bool):
         return wish
     return seed
+
+
+def function(tool: Tool, schema: str) -> dict[str, Any]:
+    """Return a function as every protocol describes one, its arguments under the name the protocol has for them."""
+    return {"name": tool.name, "description": tool.description, schema: tool.parameters}
 
 
 def merge(body: dict[str, Any], extra: Mapping[str, Any]) -> None:

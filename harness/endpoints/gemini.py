@@ -43,6 +43,9 @@ class Gemini:
             for turn in probe.messages
             if turn.role != "system"
         ]
+        if probe.tools:
+            functions = [building.function(tool, "parameters") for tool in probe.tools]
+            body["tools"] = [{"functionDeclarations": functions}]
         config: dict[str, Any] = {}
         number = building.seed_to_send(chosen, seed)
         if number is not None:

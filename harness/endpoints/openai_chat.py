@@ -36,6 +36,11 @@ class OpenAIChat:
             "model": endpoint.model,
             "messages": [{"role": turn.role, "content": turn.content} for turn in probe.messages],
         }
+        if probe.tools:
+            body["tools"] = [
+                {"type": "function", "function": building.function(tool, "parameters")}
+                for tool in probe.tools
+            ]
         dropped: list[str] = []
         number = building.seed_to_send(chosen, seed)
         if number is not None:

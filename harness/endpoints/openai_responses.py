@@ -39,6 +39,12 @@ class OpenAIResponses:
             "model": endpoint.model,
             "input": _input(endpoint, probe),
         }
+        if probe.tools:
+            # Unless told otherwise the protocol rewrites schemas into its strict kind.
+            body["tools"] = [
+                {"type": "function"} | building.function(tool, "parameters") | {"strict": False}
+                for tool in probe.tools
+            ]
         if "max_tokens" in chosen:
             body["max_output_tokens"] = chosen.pop("max_tokens")
         if chosen.pop("logprobs", False):

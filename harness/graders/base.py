@@ -54,6 +54,8 @@ class Grader:
     options: tuple[Option, ...] = ()
     examples: tuple[Example, ...] = ()
     notes: str = ""
+    reads_calls: bool = False
+    """Whether it is given the functions a reply calls, as JSON, instead of the reply's text."""
 
     def check(self, target: tuple[str, ...], options: Mapping[str, JSON]) -> list[str]:
         """Return every mistake in a probe's target and options, each as `field: what is wrong; what to do`."""
@@ -80,11 +82,11 @@ def short(value: object, limit: int = 60) -> str:
     return text if len(text) <= limit + 2 else text[: limit - 1] + "…"
 
 
-def clip(text: str) -> str:
-    """Return the text, or its first and last 10,000 characters when it is longer than 20,000."""
-    if len(text) <= TEXT_LIMIT:
+def clip(text: str, limit: int = TEXT_LIMIT) -> str:
+    """Return the text, or its beginning and end when it is longer than the limit: half of the limit each."""
+    if len(text) <= limit:
         return text
-    half = TEXT_LIMIT // 2
+    half = limit // 2
     return text[:half] + "\n" + text[-half:]
 
 

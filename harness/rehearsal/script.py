@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -59,6 +60,8 @@ class Asked:
     stream: bool = False
     settings: Mapping[str, Any] = field(default_factory=dict)
     """All other fields of the body."""
+    tools: tuple[str, ...] = ()
+    """Names of the functions offered."""
     headers: Mapping[str, str] = field(default_factory=dict)
     """Lower-case names."""
 
@@ -70,6 +73,19 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
+class Called:
+    """A call of one of the functions offered."""
+
+    name: str
+    arguments: Mapping[str, Any] = field(default_factory=dict, hash=False)
+
+    @property
+    def text(self) -> str:
+        """Return the arguments as JSON text."""
+        return json.dumps(self.arguments, ensure_ascii=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Scripted:
     """One reply as the simulation wants it, for any protocol to put into words."""
 
@@ -77,6 +93,8 @@ class Scripted:
     kind: Kind = Kind.ANSWER
     reasoning: str = ""
     """Hidden reasoning, in the protocol's own place for it."""
+    calls: tuple[Called, ...] = ()
+    """Functions to call, after the text; for an `ANSWER` alone."""
     served_model: str | None = None
     """None serves the requested name."""
     announce_fallback: bool = False
@@ -106,7 +124,8 @@ class Scripted:
         """Return the output tokens to report, reasoning among them."""
         if self.output_tokens is not None:
             return self.output_tokens
-        return tokens(self.text) + tokens(self.reasoning)
+        called = sum(tokens(call.name) + tokens(call.text) for call in self.calls)
+        return tokens(self.text) + tokens(self.reasoning) + called
 
 
 Answer: TypeAlias = Callable[[Asked], Scripted]

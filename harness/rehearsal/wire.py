@@ -87,6 +87,24 @@ def event(document: Mapping[str, Any], *, named: bool = False) -> bytes:
     return name + b"data: " + encode(document) + b"\n\n"
 
 
+def tool_names(tools: Any) -> tuple[str, ...]:
+    """Return the names of the functions a request offers, in whichever of the protocols' forms.
+
+    Raises:
+        BadRequestError: one has no name.
+    """
+    found: list[str] = []
+    for tool in tools if isinstance(tools, list) else []:
+        given = tool.get("functionDeclarations", [tool]) if isinstance(tool, dict) else [tool]
+        for each in given if isinstance(given, list) else [given]:
+            function = each.get("function", each) if isinstance(each, dict) else None
+            name = function.get("name") if isinstance(function, dict) else None
+            if not isinstance(name, str) or not name:
+                raise BadRequestError("each of tools needs a function with a name")
+            found.append(name)
+    return tuple(found)
+
+
 def text_of(content: Any) -> str:
     """Return the text of a message's content: a string, or a list of parts.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -15,6 +16,7 @@ from harness.rehearsal.wire import (
     event,
     required_model,
     text_of,
+    tool_names,
     whole_number,
 )
 from harness.rehearsal.wire_openai_chat import turns
@@ -54,7 +56,7 @@ class MessagesFormat:
         asked = turns(body.get("messages"))
         if body.get("system") is not None:
             asked = (Message("system", text_of(body["system"])), *asked)
-        known = ("model", "messages", "system", "max_tokens", "stream")
+        known = ("model", "messages", "system", "max_tokens", "stream", "tools")
         return Asked(
             self.protocol,
             required_model(body),
@@ -62,6 +64,7 @@ class MessagesFormat:
             max_tokens=limit,
             stream=body.get("stream") is True,
             settings={name: value for name, value in body.items() if name not in known},
+            tools=tool_names(body.get("tools")),
             headers=headers,
         )
 
@@ -88,6 +91,13 @@ class MessagesFormat:
         yield send("message_start", message=start | {"usage": _first_usage(usage)})
         yield send("ping")
         for at, block in enumerate(whole["content"]):
+            if block["type"] == "tool_use":
+                yield send("content_block_start", index=at, content_block={**block, "input": {}})
+                for piece in ("", *pieces(json.dumps(block["input"], ensure_ascii=False))):
+                    delta = {"type": "input_json_delta", "partial_json": piece}
+                    yield send("content_block_delta", index=at, delta=delta)
+                yield send("content_block_stop", index=at)
+                continue
             field = {"text": "text", "thinking": "thinking"}.get(block["type"])
             yield send(
                 "content_block_start", index=at, content_block={**block, field: ""} if field else block
@@ -124,6 +134,10 @@ class MessagesFormat:
         text = "" if reply.kind in (Kind.EMPTY, Kind.BLOCK) else reply.text
         if text:
             content.append({"type": "text", "text": text})
+        for at, call in enumerate(reply.calls if reply.kind is Kind.ANSWER else ()):
+            place = {"type": "tool_use", "id": f"toolu_{asked.digest}_{at}"}
+            content.append(place | {"name": call.name, "input": dict(call.arguments)})
+            stop = "tool_use"
         return {
             "id": f"msg_{asked.digest}",
             "type": "message",

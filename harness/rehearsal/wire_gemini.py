@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from harness.records import Message
 from harness.rehearsal.script import Asked, Kind, Scripted, Trouble, pieces, tokens
-from harness.rehearsal.wire import WORDS, BadRequestError, Plain, event, whole_number
+from harness.rehearsal.wire import WORDS, BadRequestError, Plain, event, tool_names, whole_number
 
 _ERRORS: Mapping[Trouble, tuple[int, str, str | None]] = {
     Trouble.RATE_LIMIT: (429, "RESOURCE_EXHAUSTED", None),
@@ -59,6 +59,7 @@ class GeminiFormat:
             settings={
                 name: value for name, value in config.items() if name not in ("seed", "maxOutputTokens")
             },
+            tools=tool_names(body.get("tools")),
             headers=headers,
         )
 
@@ -86,7 +87,9 @@ class GeminiFormat:
             yield event(blocked)
             return
         for part in self._spoken(reply):
-            for piece in pieces(part["text"]):
+            if "functionCall" in part:  # comes whole
+                yield event(self._document(asked, reply, [part], False))
+            for piece in pieces(part.get("text", "")):
                 yield event(self._document(asked, reply, [{**part, "text": piece}], False))
         if reply.kind is Kind.ERROR:
             yield event(self.error(reply.trouble, reply.explanation or _WORDS[reply.trouble]).document)
@@ -96,7 +99,10 @@ class GeminiFormat:
     def _spoken(self, reply: Scripted) -> list[dict[str, Any]]:
         text = "" if reply.kind is Kind.EMPTY else reply.text
         parts: list[dict[str, Any]] = [{"text": reply.reasoning, "thought": True}] if reply.reasoning else []
-        return [*parts, {"text": text}] if text else parts
+        parts += [{"text": text}] if text else []
+        for call in reply.calls if reply.kind is Kind.ANSWER else ():
+            parts.append({"functionCall": {"name": call.name, "args": dict(call.arguments)}})
+        return parts
 
     def _blocked(self, asked: Asked, reply: Scripted) -> dict[str, Any] | None:
         if reply.kind is not Kind.BLOCK:

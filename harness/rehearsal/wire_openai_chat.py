@@ -15,6 +15,7 @@ from harness.rehearsal.wire import (
     event,
     required_model,
     text_of,
+    tool_names,
     whole_number,
 )
 
@@ -58,6 +59,12 @@ def error_object(trouble: Trouble, message: str) -> dict[str, Any]:
     return {"message": message, "type": kind, "param": None, "code": code}
 
 
+def _finish(reply: Scripted) -> str:
+    if reply.kind is Kind.ANSWER and reply.calls:
+        return "tool_calls"
+    return _FINISH.get(reply.kind, "stop")
+
+
 class ChatFormat:
     """`POST /v1/chat/completions`."""
 
@@ -67,7 +74,7 @@ class ChatFormat:
         """Read a request; see `Format.ask`."""
         del model
         limit = body.get("max_completion_tokens", body.get("max_tokens"))
-        known = ("model", "messages", "seed", "max_tokens", "max_completion_tokens", "stream")
+        known = ("model", "messages", "seed", "max_tokens", "max_completion_tokens", "stream", "tools")
         return Asked(
             self.protocol,
             required_model(body),
@@ -76,6 +83,7 @@ class ChatFormat:
             max_tokens=whole_number(limit),
             stream=body.get("stream") is True,
             settings={name: value for name, value in body.items() if name not in known},
+            tools=tool_names(body.get("tools")),
             headers=headers,
         )
 
@@ -100,7 +108,10 @@ class ChatFormat:
         }
         if reply.reasoning:
             message["reasoning_content"] = reply.reasoning
-        finish = "error" if reply.kind is Kind.CUT else _FINISH.get(reply.kind, "stop")
+        calls = self._calls(asked, reply)
+        if calls:
+            message |= {"content": text or None, "tool_calls": calls}
+        finish = "error" if reply.kind is Kind.CUT else _finish(reply)
         choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": finish}
         return Plain(
             200,
@@ -121,6 +132,11 @@ class ChatFormat:
             yield chunk({"reasoning_content": piece})
         for piece in pieces("" if reply.kind is Kind.EMPTY else reply.text):
             yield chunk({"content": piece})
+        for at, call in enumerate(self._calls(asked, reply)):
+            function = call["function"]
+            yield chunk({"tool_calls": [{"index": at, **call, "function": {**function, "arguments": ""}}]})
+            for piece in pieces(function["arguments"]):
+                yield chunk({"tool_calls": [{"index": at, "function": {"arguments": piece}}]})
         if reply.kind is Kind.CUT:
             return
         if reply.kind is Kind.ERROR:
@@ -129,11 +145,21 @@ class ChatFormat:
         if reply.kind is Kind.REFUSAL:
             for piece in pieces(reply.explanation or "I can't help with that."):
                 yield chunk({"refusal": piece})
-        yield chunk({}, _FINISH.get(reply.kind, "stop"))
+        yield chunk({}, _finish(reply))
         options = asked.settings.get("stream_options")
         if isinstance(options, Mapping) and options.get("include_usage") is True:
             yield event(head | {"choices": [], "usage": self._usage(asked, reply)})
         yield b"data: [DONE]\n\n"
+
+    def _calls(self, asked: Asked, reply: Scripted) -> list[dict[str, Any]]:
+        return [
+            {
+                "id": f"call_{asked.digest}_{at}",
+                "type": "function",
+                "function": {"name": call.name, "arguments": call.text},
+            }
+            for at, call in enumerate(reply.calls if reply.kind is Kind.ANSWER else ())
+        ]
 
     def _head(self, asked: Asked, reply: Scripted, kind: str) -> dict[str, Any]:
         return {

@@ -8,7 +8,7 @@ from typing import Any
 
 from harness.records import Message
 from harness.rehearsal.script import Asked, Kind, Scripted, Trouble, pieces, tokens
-from harness.rehearsal.wire import STATUS, WORDS, Plain, event, required_model, whole_number
+from harness.rehearsal.wire import STATUS, WORDS, Plain, event, required_model, tool_names, whole_number
 from harness.rehearsal.wire_openai_chat import error_object, turns
 
 _CREATED = 1_700_000_000
@@ -27,7 +27,7 @@ class ResponsesFormat:
         instructions = body.get("instructions")
         if isinstance(instructions, str):
             asked = (Message("system", instructions), *asked)
-        known = ("model", "input", "instructions", "max_output_tokens", "stream")
+        known = ("model", "input", "instructions", "max_output_tokens", "stream", "tools")
         return Asked(
             self.protocol,
             required_model(body),
@@ -35,6 +35,7 @@ class ResponsesFormat:
             max_tokens=whole_number(body.get("max_output_tokens")),
             stream=body.get("stream") is True,
             settings={name: value for name, value in body.items() if name not in known},
+            tools=tool_names(body.get("tools")),
             headers=headers,
         )
 
@@ -80,7 +81,11 @@ class ResponsesFormat:
 
     def _item(self, send: Any, at: int, item: Mapping[str, Any], *, closed: bool) -> Iterator[bytes]:
         where = {"output_index": at, "item_id": item["id"]}
-        emptied = {"summary": []} if item["type"] == "reasoning" else {"content": [], "status": "in_progress"}
+        emptied: dict[str, Any] = {"content": [], "status": "in_progress"}
+        if item["type"] == "reasoning":
+            emptied = {"summary": []}
+        elif item["type"] == "function_call":
+            emptied = {"arguments": "", "status": "in_progress"}
         yield send("response.output_item.added", output_index=at, item={**item, **emptied})
         if item["type"] == "reasoning":
             for number, part in enumerate(item["summary"]):
@@ -88,6 +93,13 @@ class ResponsesFormat:
                 for piece in pieces(part["text"]):
                     yield send("response.reasoning_summary_text.delta", **place, delta=piece)
                 yield send("response.reasoning_summary_text.done", **place, text=part["text"])
+            yield send("response.output_item.done", output_index=at, item=item)
+            return
+        if item["type"] == "function_call":
+            for piece in pieces(item["arguments"]):
+                yield send("response.function_call_arguments.delta", **where, delta=piece)
+            done = {"name": item["name"], "arguments": item["arguments"]}
+            yield send("response.function_call_arguments.done", **where, **done)
             yield send("response.output_item.done", output_index=at, item=item)
             return
         for number, part in enumerate(item["content"]):
@@ -157,4 +169,8 @@ class ResponsesFormat:
         if content:
             message = {"id": f"msg_{asked.digest}", "type": "message", "role": "assistant"}
             items.append(message | {"status": status, "content": content})
+        for at, call in enumerate(reply.calls if reply.kind is Kind.ANSWER else ()):
+            place = {"id": f"fc_{asked.digest}_{at}", "call_id": f"call_{asked.digest}_{at}"}
+            function = {"type": "function_call", "name": call.name, "arguments": call.text}
+            items.append(place | function | {"status": status})
         return items

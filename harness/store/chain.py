@@ -12,7 +12,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 
-from harness.records import JSON, Exchange, Message, Observation, Probe
+from harness.records import JSON, Exchange, Observation, Probe, Tool
 from harness.store.rows import EndpointRecord, SuiteRecord
 
 ALGORITHM = "sha256"
@@ -40,16 +40,21 @@ def plain(value: object) -> JSON:
 
 
 def _fields(record: Probe | EndpointRecord) -> dict[str, JSON]:
-    return {
-        field.name: [_fields_of_message(each) for each in record.messages]
-        if isinstance(record, Probe) and field.name == "messages"
-        else plain(getattr(record, field.name))
-        for field in fields(record)
-    }
+    found: dict[str, JSON] = {}
+    for field in fields(record):
+        if isinstance(record, Probe) and field.name == "messages":
+            found["messages"] = [{"role": each.role, "content": each.content} for each in record.messages]
+        elif isinstance(record, Probe) and field.name == "tools":
+            # Left out where there are none: probes stored before the field existed keep their hash.
+            if record.tools:
+                found["tools"] = [_fields_of_tool(each) for each in record.tools]
+        else:
+            found[field.name] = plain(getattr(record, field.name))
+    return found
 
 
-def _fields_of_message(message: Message) -> JSON:
-    return {"role": message.role, "content": message.content}
+def _fields_of_tool(tool: Tool) -> JSON:
+    return {"name": tool.name, "description": tool.description, "parameters": plain(tool.parameters)}
 
 
 def digest(data: bytes) -> bytes:

@@ -7,7 +7,7 @@ from dataclasses import fields
 
 import zstandard
 
-from harness.records import Headers, Message, Probe, RunHeader
+from harness.records import Headers, Message, Probe, RunHeader, Tool
 from harness.store.bodies import CONTENT_LIMIT
 from harness.store.chain import canonical, plain
 from harness.store.interning import Value
@@ -54,6 +54,7 @@ def read_probe(definition: bytes) -> Probe:
     data = json.loads(definition)
     data["messages"] = tuple(Message(**message) for message in data["messages"])
     data["target"] = tuple(data["target"])
+    data["tools"] = tuple(Tool(**tool) for tool in data.get("tools", ()))
     return Probe(**data)
 
 

@@ -11,6 +11,7 @@ from harness.graders.base import short
 from harness.records import Probe
 from harness.suites.form import HEADER_FILE, PROBES_FILE, Item, Suite
 from harness.suites.fresh import recognise
+from harness.suites.tools import call_mistakes
 
 LENGTH_SHARE = 0.10
 """Largest difference in length between twins, as a share of the shorter one."""
@@ -74,10 +75,11 @@ def check_items(suite: Suite, probes: Sequence[Probe]) -> list[str]:
             [
                 *_leftovers(placed),
                 *_repeats(placed),
-                *_pairs(placed, suite.arms),
+                *_pairs(placed, suite),
                 *_topics(placed, suite),
                 *_groups(suite.items),
                 *_anchors(suite.items),
+                *((line, mistake) for line, probe in placed for mistake in call_mistakes(probe)),
             ],
             key=lambda mistake: mistake[0],
         )
@@ -105,12 +107,12 @@ def _leftovers(placed: Placed) -> Found:
 def _repeats(placed: Placed) -> Found:
     first: dict[object, int] = {}
     for line, probe in placed:
-        line_before = first.setdefault(probe.messages, line)
+        line_before = first.setdefault((probe.messages, probe.tools), line)
         if line_before != line:
             yield line, f"prompt: the same text as on line {line_before}; change or remove one"
 
 
-def _pairs(placed: Placed, arms: tuple[str, ...]) -> Found:
+def _pairs(placed: Placed, suite: Suite) -> Found:
     pairs: dict[str, list[tuple[int, Probe]]] = {}
     for line, probe in placed:
         if probe.pair is not None:
@@ -118,7 +120,7 @@ def _pairs(placed: Placed, arms: tuple[str, ...]) -> Found:
     for name, members in pairs.items():
         line, first = members[0]
         have = [probe.arm for _, probe in members]
-        missing = [arm for arm in arms if arm not in have]
+        missing = [arm for arm in suite.arms if arm not in have]
         for arm in missing:
             yield line, f"pair: {short(name)} has no twin in arm {short(arm)}; add it"
         for number, (other_line, other) in enumerate(members):
@@ -128,10 +130,13 @@ def _pairs(placed: Placed, arms: tuple[str, ...]) -> Found:
                     f"pair: {short(name)} already has arm {short(other.arm)}; rename the pair or the arm",
                 )
         for other_line, other in members[1:]:
-            yield from _twins(name, line, first, other_line, other)
+            unmatched = suite.unmatched.get(first.family, ())
+            yield from _twins(name, line, first, other_line, other, unmatched)
 
 
-def _twins(name: str, line: int, first: Probe, other_line: int, other: Probe) -> Found:
+def _twins(
+    name: str, line: int, first: Probe, other_line: int, other: Probe, unmatched: tuple[str, ...]
+) -> Found:
     for key in _SAME:
         ours, theirs = getattr(first, key), getattr(other, key)
         if ours != theirs:
@@ -145,8 +150,8 @@ def _twins(name: str, line: int, first: Probe, other_line: int, other: Probe) ->
             f"target: {short(list(other.target))}, but its twin on line {line} has {short(list(first.target))}; "
             "twins must have the same answer",
         )
-    for key in ("options", "parameters"):
-        if getattr(first, key) != getattr(other, key):
+    for key in ("options", "parameters", "tools"):
+        if key not in unmatched and getattr(first, key) != getattr(other, key):
             yield other_line, f"{key}: not those of its twin on line {line}; twins must agree"
     if [message.role for message in first.messages] != [message.role for message in other.messages]:
         yield (
@@ -154,7 +159,7 @@ def _twins(name: str, line: int, first: Probe, other_line: int, other: Probe) ->
             f"messages: not the same turns as its twin on line {line}; twins must have the same form",
         )
     lengths = sorted((len(_text(first)), len(_text(other))))
-    if lengths[1] - lengths[0] > LENGTH_SHARE * lengths[0]:
+    if "length" not in unmatched and lengths[1] - lengths[0] > LENGTH_SHARE * lengths[0]:
         yield (
             other_line,
             f"prompt: {len(_text(other))} characters, but its twin on line {line} has {len(_text(first))}; "

@@ -55,6 +55,8 @@ class Suite:
     """Sides of a pair, the watched one first and the plain one last; empty when there are no pairs."""
     topic_words: Mapping[str, tuple[str, ...]] = field(hash=False)
     """Words that make a topic: on the watched side of each of its pairs, absent from the other sides."""
+    unmatched: Mapping[str, tuple[str, ...]] = field(hash=False)
+    """Families whose twins differ on purpose in more than words: in `length`, or in the `tools` offered."""
     parameters: Mapping[str, JSON] = field(hash=False)
     """Sampling settings of every probe that does not say otherwise."""
     versions: tuple[VersionNote, ...]

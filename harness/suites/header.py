@@ -16,8 +16,10 @@ LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[A-Za-z0-9]{2,8}){0,2}")
 _HASH = re.compile(r"sha256:[0-9a-f]{64}")
 _KEYS = (
     "format", "name", "version", "title", "description", "licence", "languages", "families", "topics", "arms",
-    "topic_words", "parameters", "versions",
+    "topic_words", "unmatched", "parameters", "versions",
 )  # fmt: skip
+_UNMATCHED = ("length", "tools")
+"""What twins may differ in beside their words, where a family is about just that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,7 @@ class Header:
     topics: tuple[str, ...] = ()
     arms: tuple[str, ...] = ()
     topic_words: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
+    unmatched: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
     parameters: Mapping[str, JSON] = field(default_factory=dict, hash=False)
     versions: tuple[VersionNote, ...] = ()
 
@@ -107,6 +110,7 @@ def read_header(raw: Mapping[str, JSON], place: str, folder: str, mistakes: Mist
     if len(arms) == 1:
         reader.wrong("arms", "a pair needs at least two; add the other or remove arms")
     topics = names(reader, "topics")
+    families = names(reader, "families")
     languages = names(reader, "languages", LANGUAGE)
     if not languages and "languages" not in raw:
         reader.wrong("languages", 'is missing; add languages = ["en"]')
@@ -117,10 +121,11 @@ def read_header(raw: Mapping[str, JSON], place: str, folder: str, mistakes: Mist
         description=reader.text("description", required=True, limit=5_000) or "",
         licence=reader.text("licence", required=True, limit=100) or "",
         languages=languages or ("en",),
-        families=names(reader, "families"),
+        families=families,
         topics=topics,
         arms=arms,
         topic_words=_topic_words(reader, topics, arms),
+        unmatched=_unmatched(reader, families),
         parameters=parameters(reader),
         versions=_versions(reader, version),
     )
@@ -144,6 +149,22 @@ def _topic_words(
         if topic not in table:
             inner.wrong(topic, "is missing; add the words that make the topic")
     return words
+
+
+def _unmatched(reader: Reader, families: tuple[str, ...]) -> Mapping[str, tuple[str, ...]]:
+    table = reader.table("unmatched")
+    inner = Reader(reader.mistakes, reader.place, table, "unmatched.")
+    found: dict[str, tuple[str, ...]] = {}
+    for family in table:
+        if family not in families:
+            inner.wrong(short(family)[1:-1], "is no family of this suite; add it to families or remove it")
+        found[family] = inner.texts(family) or ()
+        for what in found[family]:
+            if what not in _UNMATCHED:
+                inner.wrong(
+                    family, f"twins cannot be unmatched in {short(what)}; use {' or '.join(_UNMATCHED)}"
+                )
+    return found
 
 
 def _versions(reader: Reader, version: int | None) -> tuple[VersionNote, ...]:

@@ -14,10 +14,11 @@ from harness.suites.form import Item
 from harness.suites.fresh import Template, Variable, used_names
 from harness.suites.header import LANGUAGE, NAME, Header, parameters
 from harness.suites.mistakes import Mistakes, Reader, is_list, short, sound
+from harness.suites.tools import read_tools
 
 _KEYS = (
     "id", "prompt", "messages", "grader", "target", "options", "family", "kind", "pair", "arm", "topic", "language",
-    "depth", "difficulty", "anchor", "template", "variant", "draw", "where", "parameters",
+    "depth", "difficulty", "anchor", "template", "variant", "draw", "where", "parameters", "tools",
 )  # fmt: skip
 _ROLES: Mapping[str, Literal["system", "user", "assistant"]] = {
     "system": "system", "user": "user", "assistant": "assistant",
@@ -56,6 +57,7 @@ def read_line(
     if not LANGUAGE.fullmatch(language) or language not in header.languages:
         reader.wrong("language", f"{short(language)} is not declared; add it to languages in suite.toml")
     settings = {**header.parameters, **parameters(reader)}
+    tools = read_tools(reader)
     variant = reader.whole("variant", 1, 10_000)
     if variant is not None and "draw" not in raw:
         reader.wrong("variant", "only tells draws of one template apart; remove it or add draw")
@@ -69,9 +71,9 @@ def read_line(
     if len(mistakes.lines) > before or probe_id is None or grader is None:
         return None
     probe = Probe(
-        id=probe_id, messages=messages, grader=grader, target=target, options=options, family=family, pair=pair,
-        arm=arm, topic=topic, language=language, depth=depth, difficulty=difficulty, anchor=anchor,
-        template=template_name, fresh="draw" in raw, kind=kind, parameters=settings,
+        id=probe_id, messages=messages, grader=grader, target=target, options=options, family=family,
+        pair=pair, arm=arm, topic=topic, language=language, depth=depth, difficulty=difficulty, anchor=anchor,
+        template=template_name, fresh="draw" in raw, kind=kind, parameters=settings, tools=tools,
     )  # fmt: skip
     if "draw" in raw:
         key = f"template:{template_name}" if template_name else f"pair:{pair}" if pair else f"id:{probe_id}"

@@ -88,8 +88,9 @@ def load_suite(folder: Path) -> Suite:
     suite = Suite(
         name=header.name, version=header.version, title=header.title, description=header.description,
         licence=header.licence, languages=header.languages, families=header.families, topics=header.topics,
-        arms=header.arms, topic_words=header.topic_words, parameters=header.parameters, versions=header.versions,
-        header=raw_header, content_hash=hashed, items=tuple(items), probes=probes, place=place,
+        arms=header.arms, topic_words=header.topic_words, unmatched=header.unmatched,
+        parameters=header.parameters, versions=header.versions, header=raw_header, content_hash=hashed,
+        items=tuple(items), probes=probes, place=place,
     )  # fmt: skip
     # A line that could not be read would make its twin look lonely: pairs are judged when all lines are there.
     if complete and not broken:
