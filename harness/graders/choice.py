@@ -30,6 +30,7 @@ _OPENING = re.compile(
     re.IGNORECASE,
 )
 _STANDING = re.compile(r"(?<![\w'’-])(?:\(([A-J])\)|\*\*\(?([A-J])[).]?\*\*|([B-HJ]))(?![\w'’-])")
+_SEVERAL = re.compile(r"(?<![\w'’-])\(?[A-J]\)?\s*(?:\bor\b|\band\b|[/,&\n])\s*\(?[A-J](?![\w'’-])")
 _NOT_WORD = re.compile(r"[^\w]+")
 
 
@@ -62,8 +63,10 @@ def read(text: str, choices: tuple[str, ...], count: int) -> int | None:
     announced = after_marker(text)
     for part in (text,) if announced is None else (announced, text):
         part = part.strip()
-        letter = _opening(part, count)
         head = part[:400]
+        if _SEVERAL.search(head):
+            continue  # `A or B`
+        letter = _opening(part, count)
         named = _named(head, choices) if choices else set()
         if letter is not None:
             # `B) Paris` where Paris is option A contradicts itself.

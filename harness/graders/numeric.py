@@ -61,6 +61,7 @@ _WORD = re.compile(
 )
 _PARTS = {"a half": Fraction(1, 2), "a quarter": Fraction(1, 4), "three quarters": Fraction(3, 4)}
 _DIGIT = re.compile(r"[\d½¼¾⅓⅔⅕⅛]")
+_SUM = re.compile(r"\d\s?[-−+*×]\s?\d")
 _EITHER = re.compile(r"\d[\d.,]*\s+or\s+[$€£]?$", re.IGNORECASE)
 _ALONE = re.compile(r"\W{0,6}[\d.,]{0,40}\d\s?[%°]?(?:\s?[^\W\d]{1,12}[²³23]?)?\W{0,4}")
 
@@ -190,8 +191,9 @@ def read(text: str, decimal: str = ".") -> Fraction | None:
     announced = after_marker(text)
     if announced is not None:
         line = announced.strip().split("\n", 1)[0][:300]
-        # After the announcement an equation may still come first: `answer is 3 + 4 = 7`.
-        value = _stated(line.rsplit("=", 1)[-1] if "=" in line else line, decimal, last=False)
+        # An equation may follow, either way round: `answer is 3 + 4 = 7`, `answer: 7 = 3 + 4`.
+        result = line.rsplit("=", 1)[-1]
+        value = _stated(line if _SUM.search(result) else result, decimal, last=False)
         if value is not None:
             return value
     line = text.strip().split("\n", 1)[0]
