@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
 
 from harness.errors import ConfigError
 from harness.graders.base import short
@@ -12,6 +11,7 @@ from harness.records import Probe
 from harness.suites.form import HEADER_FILE, PROBES_FILE, Item, Suite
 from harness.suites.fresh import recognise
 from harness.suites.tools import call_mistakes
+from harness.suites.wording import words
 
 LENGTH_SHARE = 0.10
 """Largest difference in length between twins, as a share of the shorter one."""
@@ -130,7 +130,10 @@ def _pairs(placed: Placed, suite: Suite) -> Found:
                     f"pair: {short(name)} already has arm {short(other.arm)}; rename the pair or the arm",
                 )
         for other_line, other in members[1:]:
-            unmatched = suite.unmatched.get(first.family, ())
+            unmatched = (
+                *suite.unmatched.get(first.family, ()),
+                *suite.unmatched.get(first.topic or "", ()),
+            )
             yield from _twins(name, line, first, other_line, other, unmatched)
 
 
@@ -167,38 +170,28 @@ def _twins(
         )
 
 
-@lru_cache(maxsize=200)
-def _words(words: tuple[str, ...]) -> re.Pattern[str]:
-    """Return a pattern for whole words (or stems ending in *); in scripts without spaces, anywhere."""
-    parts = []
-    for word in words:
-        stem = re.escape(word.removesuffix("*").lower())
-        if ord(word[0]) < 0x2E80:  # before the first of the East Asian scripts
-            parts.append(rf"\b{stem}" if word.endswith("*") else rf"\b{stem}\b")
-        else:
-            parts.append(stem)
-    return re.compile("|".join(parts))
-
-
 def _topics(placed: Placed, suite: Suite) -> Found:
     if not suite.topic_words:
         return
     watched = suite.arms[0]
-    everything = tuple(word for words in suite.topic_words.values() for word in words)
+    everything = {
+        language: tuple(word for own in suite.topic_words.values() for word in own.get(language, ()))
+        for language in suite.languages
+    }
     for line, probe in placed:
         if probe.pair is None or probe.topic is None:
             continue
-        text = _text(probe).lower()
+        text = _text(probe)
         if probe.arm == watched:
-            if not _words(suite.topic_words.get(probe.topic, ())).search(text):
+            if not words(suite.topic_words.get(probe.topic, {}).get(probe.language, ())).found(text):
                 yield (
                     line,
                     f"prompt: no word of topic {short(probe.topic)} in it; use one of topic_words, or add one there",
                 )
             continue
-        found = _words(everything).search(text)
-        if found is not None:
-            yield line, f"prompt: {short(found.group())} is a topic word on the plain side; use a neutral one"
+        found = words(everything.get(probe.language, ())).found(text)
+        if found:
+            yield line, f"prompt: {short(found[0])} is a topic word on the plain side; use a neutral one"
 
 
 def _groups(items: Sequence[Item]) -> Found:

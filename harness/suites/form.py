@@ -53,10 +53,10 @@ class Suite:
     topics: tuple[str, ...]
     arms: tuple[str, ...]
     """Sides of a pair, the watched one first and the plain one last; empty when there are no pairs."""
-    topic_words: Mapping[str, tuple[str, ...]] = field(hash=False)
-    """Words that make a topic: on the watched side of each of its pairs, absent from the other sides."""
+    topic_words: Mapping[str, Mapping[str, tuple[str, ...]]] = field(hash=False)
+    """Words that make a topic, by language: on the watched side of each of its pairs, absent from the other sides."""
     unmatched: Mapping[str, tuple[str, ...]] = field(hash=False)
-    """Families whose twins differ on purpose in more than words: in `length`, or in the `tools` offered."""
+    """Families and topics whose twins differ on purpose in more than words: in `length`, or in the `tools` offered."""
     parameters: Mapping[str, JSON] = field(hash=False)
     """Sampling settings of every probe that does not say otherwise."""
     versions: tuple[VersionNote, ...]

@@ -19,7 +19,7 @@ _KEYS = (
     "topic_words", "unmatched", "parameters", "versions",
 )  # fmt: skip
 _UNMATCHED = ("length", "tools")
-"""What twins may differ in beside their words, where a family is about just that."""
+"""What twins may differ in beside their words, where a family or topic is about just that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Header:
     families: tuple[str, ...] = ()
     topics: tuple[str, ...] = ()
     arms: tuple[str, ...] = ()
-    topic_words: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
+    topic_words: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict, hash=False)
     unmatched: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
     parameters: Mapping[str, JSON] = field(default_factory=dict, hash=False)
     versions: tuple[VersionNote, ...] = ()
@@ -124,46 +124,56 @@ def read_header(raw: Mapping[str, JSON], place: str, folder: str, mistakes: Mist
         families=families,
         topics=topics,
         arms=arms,
-        topic_words=_topic_words(reader, topics, arms),
-        unmatched=_unmatched(reader, families),
+        topic_words=_topic_words(reader, topics, arms, languages or ("en",)),
+        unmatched=_unmatched(reader, (*families, *topics)),
         parameters=parameters(reader),
         versions=_versions(reader, version),
     )
 
 
 def _topic_words(
-    reader: Reader, topics: tuple[str, ...], arms: tuple[str, ...]
-) -> Mapping[str, tuple[str, ...]]:
+    reader: Reader, topics: tuple[str, ...], arms: tuple[str, ...], languages: tuple[str, ...]
+) -> Mapping[str, Mapping[str, tuple[str, ...]]]:
+    """Return each topic's words by language; a plain list holds for every language."""
     table = reader.table("topic_words")
     inner = Reader(reader.mistakes, reader.place, table, "topic_words.")
     if table and not arms:
         reader.wrong("topic_words", "needs arms to tell the watched side from the plain one; add arms")
-    words: dict[str, tuple[str, ...]] = {}
-    for topic in table:
+    words: dict[str, Mapping[str, tuple[str, ...]]] = {}
+    for topic, value in table.items():
         if topic not in topics:
             inner.wrong(short(topic)[1:-1], "is no topic of this suite; add it to topics or remove it")
-        words[topic] = inner.texts(topic) or ()
-        if "*" in words[topic] or not words[topic]:
-            inner.wrong(topic, "needs words; write some, with * at the end of a stem (enzym*)")
+        if isinstance(value, Mapping):
+            own = Reader(reader.mistakes, reader.place, value, f"topic_words.{topic}.")
+            own.only(languages)
+            words[topic] = {language: _words_of(own, language) for language in languages}
+        else:
+            words[topic] = dict.fromkeys(languages, _words_of(inner, topic))
     for topic in topics if table else ():
         if topic not in table:
             inner.wrong(topic, "is missing; add the words that make the topic")
     return words
 
 
-def _unmatched(reader: Reader, families: tuple[str, ...]) -> Mapping[str, tuple[str, ...]]:
+def _words_of(reader: Reader, key: str) -> tuple[str, ...]:
+    found = reader.texts(key) or ()
+    if "*" in found or not found:
+        reader.wrong(key, "needs words; write some, with * at the end of a stem (enzym*)")
+    return found
+
+
+def _unmatched(reader: Reader, groups: tuple[str, ...]) -> Mapping[str, tuple[str, ...]]:
     table = reader.table("unmatched")
     inner = Reader(reader.mistakes, reader.place, table, "unmatched.")
     found: dict[str, tuple[str, ...]] = {}
-    for family in table:
-        if family not in families:
-            inner.wrong(short(family)[1:-1], "is no family of this suite; add it to families or remove it")
-        found[family] = inner.texts(family) or ()
-        for what in found[family]:
+    for group in table:
+        if group not in groups:
+            inner.wrong(short(group)[1:-1], "is no family or topic of this suite; declare it or remove it")
+        found[group] = inner.texts(group) or ()
+        for what in found[group]:
             if what not in _UNMATCHED:
-                inner.wrong(
-                    family, f"twins cannot be unmatched in {short(what)}; use {' or '.join(_UNMATCHED)}"
-                )
+                known = " or ".join(_UNMATCHED)
+                inner.wrong(group, f"twins cannot be unmatched in {short(what)}; use {known}")
     return found
 
 
