@@ -102,8 +102,10 @@ licence = "CC0-1.0"
 languages = ["en"]
 families = ["plain", "free"]
 arms = ["one", "two"]
+topics = ["loose"]
 [unmatched]
 free = ["tools", "length"]
+loose = ["tools"]
 [[versions]]
 version = 1
 date = "2026-11-22"
@@ -228,12 +230,14 @@ def test_twins_offer_the_same_functions_unless_their_family_is_about_that(tmp_pa
         with pytest.raises(ConfigError, match=mistake):
             load_suite(written(tmp_path, *pair("plain", {}, {"prompt": "What is 4 + 3?"} | difference)))
         load_suite(written(tmp_path, *pair("free", {}, difference)))
+    of_topic = {"topic": "loose"}
+    load_suite(written(tmp_path, *pair("plain", of_topic, of_topic | offered)))
     wrong = HEADER.replace('free = ["tools", "length"]', 'free = ["target"]\nfreed = ["tools"]')
     with pytest.raises(ConfigError) as error:
         load_suite(written(tmp_path, line(), header=wrong))
     told = "\n".join(error.value.mistakes)
     assert "unmatched.free: twins cannot be unmatched in 'target'; use length or tools" in told
-    assert "unmatched.freed: is no family of this suite" in told
+    assert "unmatched.freed: is no family or topic of this suite" in told
 
 
 # --- sent ---------------------------------------------------------------------------------------
