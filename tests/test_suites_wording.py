@@ -104,7 +104,7 @@ def test_a_topic_word_on_the_plain_side_of_its_language_is_a_mistake(tmp_path):
 
 def test_a_list_holds_for_every_language(tmp_path):
     """Without languages the words are looked for in all of them."""
-    header = HEADER.replace("[topic_words.sea]\nen", "[topic_words]\nsea").replace("es = [", "# es = [")
+    header = HEADER.replace("[topic_words.sea]\nen", "[topic_words]\nsea").replace("\nes = [", "\n# es = [")
     with pytest.raises(ConfigError, match="no word of topic 'sea'"):
         load_suite(write(tmp_path, EN + ES, header))
     folder = tmp_path / "other"
@@ -117,7 +117,7 @@ def test_a_list_holds_for_every_language(tmp_path):
     ("old", "new", "told"),
     [
         ('es = ["barco*", "red"]', "", "topic_words.sea.es: needs words"),
-        ("es = [", "fr = [", "topic_words.sea.fr: unknown key"),
+        ("\nes = [", "\nfr = [", "topic_words.sea.fr: unknown key"),
         ('["barco*", "red"]', '["*"]', "topic_words.sea.es: needs words"),
         ('["barco*", "red"]', "3", "topic_words.sea.es: must be a list of texts"),
     ],
