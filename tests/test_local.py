@@ -30,7 +30,7 @@ MODEL = "smollm2-135m-instruct"
 ROOT = Path(harness.__file__).parents[1]
 
 
-def endpoint(protocol: str = "openai-chat", **launch: object) -> Endpoint:
+def endpoint(protocol: str = "openai-chat", /, **launch: object) -> Endpoint:
     return Endpoint.model_validate({"protocol": protocol, "model": MODEL, "launch": launch})
 
 
@@ -284,7 +284,7 @@ def test_an_old_runtime_counts_as_none(tmp_path: Path, monkeypatch: pytest.Monke
     ],
 )
 def test_mistakes_in_launch_are_named_by_key(
-    tmp_path: Path, launch: dict[str, object], place: str, words: str
+    tmp_path: Path, launch: dict[str, str | float], place: str, words: str
 ) -> None:
     """Each wrong setting is one line that begins with its key; paths start at the config's folder."""
     (tmp_path / "folder").mkdir()

@@ -56,7 +56,7 @@ def lora(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def first(weights: Path) -> Iterator[tuple[str, list[str]]]:
     """A server run by hand, and what it answers when asked one question at a time."""
-    command = [sys.executable, "-m", "harness.local.serve", "--weights", weights, "--alias", MODEL]
+    command = [sys.executable, "-m", "harness.local.serve", "--weights", str(weights), "--alias", MODEL]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:
         assert server.stdin is not None
         assert server.stdout is not None
@@ -265,7 +265,7 @@ def test_a_taken_port_fails_with_the_reason(first: tuple[str, list[str]], weight
         "-m",
         "harness.local.serve",
         "--weights",
-        weights,
+        str(weights),
         "--alias",
         "m",
         "--port",
