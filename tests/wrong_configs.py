@@ -1,7 +1,5 @@
 """Wrong config files, and every line each of them gets: name -> (text, lines without the file's name)."""
 
-# ruff: noqa: E501 -- texts and messages are easier to compare with what a terminal shows when they stand whole.
-
 from __future__ import annotations
 
 GPT = """\
