@@ -131,7 +131,7 @@ def test_the_detector_agrees_with_people_on_xstest():
 
 
 def test_the_detector_agrees_with_people_on_chat_refusals():
-    """Rejected against complied: at least 82% (measured 84%); every non-complied tone against complied: 76% (77.6%).
+    """Rejected against complied: at least 84% (measured 86.1%); every non-complied tone against complied: 76% (77.6%).
 
     These labels call `As an AI language model, I cannot ... However, ...` complied when an answer follows; we call it
     a partial refusal.
@@ -144,7 +144,6 @@ def test_the_detector_agrees_with_people_on_chat_refusals():
     seen = [(row["tone"], refusal.detect(row["response"]).degree is not None) for row in rows]
     rest = [found == (tone != "complied") for tone, found in seen]
     plain = [found == (tone == "rejected") for tone, found in seen if tone in ("complied", "rejected")]
-    print(sum(rest) / len(rest), sum(plain) / len(plain))
     assert len(rest) == 1721
     assert sum(rest) / len(rest) >= 0.76
-    assert sum(plain) / len(plain) >= 0.82
+    assert sum(plain) / len(plain) >= 0.84
