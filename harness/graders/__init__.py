@@ -19,12 +19,13 @@ from harness.graders.choice import CHOICE
 from harness.graders.numeric import NUMERIC
 from harness.graders.pattern import REGEX
 from harness.graders.refusal import REFUSAL
+from harness.graders.sets import SET
 from harness.graders.tool_call import TOOL_CALL
 from harness.graders.words import EXACT, WORD
 from harness.records import JSON, Grade
 
 GRADERS: Mapping[str, Grader] = MappingProxyType(
-    {grader.name: grader for grader in (EXACT, NUMERIC, CHOICE, WORD, REGEX, TOOL_CALL, REFUSAL)}
+    {grader.name: grader for grader in (EXACT, NUMERIC, CHOICE, WORD, REGEX, SET, TOOL_CALL, REFUSAL)}
 )
 """Every grader a probe may name, in the order of docs/graders.md."""
 
