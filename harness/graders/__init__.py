@@ -16,6 +16,7 @@ from types import MappingProxyType
 from harness.graders import refusal
 from harness.graders.base import Example, Grader, Option
 from harness.graders.choice import CHOICE
+from harness.graders.json_schema import JSON_SCHEMA
 from harness.graders.numeric import NUMERIC
 from harness.graders.pattern import REGEX
 from harness.graders.refusal import REFUSAL
@@ -25,7 +26,10 @@ from harness.graders.words import EXACT, WORD
 from harness.records import JSON, Grade
 
 GRADERS: Mapping[str, Grader] = MappingProxyType(
-    {grader.name: grader for grader in (EXACT, NUMERIC, CHOICE, WORD, REGEX, SET, TOOL_CALL, REFUSAL)}
+    {
+        grader.name: grader
+        for grader in (EXACT, NUMERIC, CHOICE, WORD, REGEX, SET, JSON_SCHEMA, TOOL_CALL, REFUSAL)
+    }
 )
 """Every grader a probe may name, in the order of docs/graders.md."""
 
