@@ -17,9 +17,8 @@ from typing import Literal
 from urllib.parse import quote
 
 from harness.errors import LockedError, StoreError
-from harness.store.rows import LockHolder
+from harness.store.rows import APPLICATION_ID, LockHolder
 
-APPLICATION_ID = 0x68726E73
 """Marks the file as ours (`file` and SQLite's `PRAGMA application_id` show it): "hrns"."""
 STEPS = ("m001_evidence", "m002_judgement")
 """Names of all steps of the schema that this version knows, in order."""

@@ -13,7 +13,7 @@ from typing import cast
 from sqlite_utils import Database, Migrations
 from sqlite_utils.db import Table
 
-from harness.store.connection import APPLICATION_ID
+from harness.store.rows import APPLICATION_ID
 
 MIGRATIONS = Migrations("harness")
 _EVIDENCE = """

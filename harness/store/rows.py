@@ -9,6 +9,9 @@ from typing import Protocol
 from harness.records import JSON, Exchange, Observation, Probe, RunHeader, RunStatus
 
 
+APPLICATION_ID = 0x68726E73
+
+
 @dataclass(frozen=True, slots=True)
 class SuiteRecord:
     """A suite as a run uses it: fresh probes have their text."""
