@@ -19,7 +19,6 @@ from urllib.parse import quote
 from harness.errors import LockedError, StoreError
 from harness.store.rows import APPLICATION_ID, LockHolder
 
-"""Marks the file as ours (`file` and SQLite's `PRAGMA application_id` show it): "hrns"."""
 STEPS = ("m001_evidence", "m002_judgement")
 """Names of all steps of the schema that this version knows, in order."""
 SQLITE_NEEDED = (3, 37, 0)

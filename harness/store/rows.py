@@ -8,8 +8,8 @@ from typing import Protocol
 
 from harness.records import JSON, Exchange, Observation, Probe, RunHeader, RunStatus
 
-
 APPLICATION_ID = 0x68726E73
+"""Marks the file as ours (`file` and SQLite's `PRAGMA application_id` show it): "hrns"."""
 
 
 @dataclass(frozen=True, slots=True)
