@@ -48,7 +48,7 @@ $(VENV)/.run: pyproject.toml | $(BIN)/python
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml | $(BIN)/python
-	$(PIP) install -q -e '.[dev,local,alerts,rehearsal]'
+	$(PIP) install -q -e '.[dev,local,alerts,code,rehearsal]'
 	@touch $@ $(VENV)/.run
 
 clean:
