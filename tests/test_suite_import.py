@@ -204,6 +204,22 @@ def test_csv_with_options_in_several_columns(tmp_path: Path) -> None:
     assert dict(made.mapping) == mapping
 
 
+def test_csv_with_semicolons_is_read(tmp_path: Path) -> None:
+    """A CSV as some spreadsheets write it, with semicolons and a byte-order mark, is read."""
+    source = tmp_path / "s.csv"
+    source.write_bytes(b"\xef\xbb\xbfinput;target\r\nWhat is 1 + 1?;2\r\n\r\nWhat is 2, and 2 more?;4\r\n")
+    made, probes = brought(source)
+    assert (made.graders, probes[1].messages[0].content) == ({"numeric": 2}, "What is 2, and 2 more?")
+
+
+@pytest.mark.parametrize("case", ["list cut", "csv quote"])
+def test_a_file_that_cannot_be_read_to_its_end_is_never_imported(tmp_path: Path, case: str) -> None:
+    """Leaving rows out does not pass over the unread rest of a broken file."""
+    name, data, expected = WRONG[case]
+    (tmp_path / name).write_bytes(data)
+    assert expected in refused(tmp_path / name, leave_out=True)
+
+
 def test_a_json_list_is_read(tmp_path: Path) -> None:
     """One JSON list of objects is a dataset too, however it is laid out."""
     source = tmp_path / "l.json"
@@ -355,6 +371,11 @@ WRONG: dict[str, tuple[str, bytes, str]] = {
     ),
     "csv cells": ("e.csv", b"input,target\n2 + 2?,4\na,b,c\n", "line 3: has 3 cells under 2 columns"),
     "csv header": ("e.csv", b"input,input\na,b\n", "columns with different names"),
+    "wrapped list": (
+        "e.json",
+        b'{"data": [\n{"input": "2 + 2?", "target": "4"}]}',
+        "save the list under 'data' by itself",
+    ),
     "csv quote": ("e.csv", b'input,target\n"a,b\n', "is not CSV"),
     "csv cell": (
         "e.csv",

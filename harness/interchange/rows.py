@@ -108,10 +108,12 @@ def read_table(path: Path, limit: int | None, faults: Faults) -> Table:
     text = _text(_unpacked(data, faults.place), faults.place)
     stem = path.name.lower().removesuffix(".gz")
     if stem.endswith((".csv", ".tsv")):
-        found = _csv(text, "\t" if stem.endswith(".tsv") else ",", faults)
+        found = _csv(text, "\t" if stem.endswith(".tsv") else _delimiter(text), faults)
     elif text.lstrip()[:1] == "[":
         found = _list(text, faults)
     else:
+        if stem.endswith(".json"):
+            _not_wrapped(text, faults)
         found = _lines(text, faults)
     rows: list[Row] = []
     for row in found:
@@ -211,8 +213,21 @@ def _lines(text: str, faults: Faults) -> Iterator[Row]:
             faults.add(line, _why(error, line))
 
 
+def _not_wrapped(text: str, faults: Faults) -> None:
+    """Record a fault when the file is one object around the list of rows."""
+    try:
+        value = _DECODER.decode(text)
+    except (RecursionError, ValueError):
+        return  # then it is JSON lines, or each of its lines says what is wrong
+    lists = (
+        [key for key, inner in value.items() if isinstance(inner, list)] if isinstance(value, dict) else []
+    )
+    if any(isinstance(item, dict) for key in lists for item in value[key]):
+        faults.add(None, f"is one object around its rows; save the list under {short(lists[0])} by itself")
+
+
 def _list(text: str, faults: Faults) -> Iterator[Row]:
-    """Yield the objects of a JSON list one by one, so that each has its line and one wrong value costs no others."""
+    """Yield the objects of a JSON list one by one, so that each has its line."""
     place = text.index("[") + 1
     line, counted = 1, 0
     while True:
@@ -228,8 +243,8 @@ def _list(text: str, faults: Faults) -> Iterator[Row]:
                 if isinstance(error, _RowError)
                 else "is not JSON, or is nested too deeply; correct it"
             )
-            faults.add(line, why)
-            return  # where the next item starts is anybody's guess
+            faults.add(None, f"line {line}: {why}")  # where the next item starts is anybody's guess
+            return
         try:
             yield Row(line, _object(value))
         except _RowError as error:
@@ -239,7 +254,7 @@ def _list(text: str, faults: Faults) -> Iterator[Row]:
             place += 1
         elif text[place : place + 1] != "]":
             line += text.count("\n", counted, place)
-            faults.add(line, "the list goes on without a comma or ends without ]; correct it")
+            faults.add(None, f"line {line}: the list goes on without a comma or ends without ]; correct it")
             return
 
 
@@ -259,10 +274,12 @@ def _csv(text: str, delimiter: str, faults: Faults) -> Iterator[Row]:
         except StopIteration:
             return
         except csv.Error as error:
+            # After a broken quote every later row would be read askew, so this is the whole file's fault.
             faults.add(
-                line, f"is not CSV: {error}; check its quotes, and cells of over {CELL_LIMIT:,} characters"
+                None,
+                f"line {line}: is not CSV: {error}; check its quotes, and cells of over {CELL_LIMIT:,} characters",
             )
-            return  # after a broken quote every later row would be read askew
+            return
         if not cells:
             continue
         if header is None:
@@ -279,6 +296,12 @@ def _csv(text: str, delimiter: str, faults: Faults) -> Iterator[Row]:
             )
         else:
             yield Row(line, dict(zip(header, cells, strict=True)))
+
+
+def _delimiter(text: str) -> str:
+    """Return what separates cells: a semicolon where the header has those and no comma, as some spreadsheets write."""
+    header = text.lstrip().split("\n", 1)[0][:CELL_LIMIT]
+    return ";" if ";" in header and "," not in header else ","
 
 
 def usable(text: str) -> bool:
