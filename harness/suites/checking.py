@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from harness.errors import ConfigError
 from harness.graders.base import short
@@ -58,7 +58,7 @@ def check_suite(suite: Suite) -> list[str]:
             except ConfigError as error:
                 mistakes += [f"{mistake} (seed {seed})" for mistake in error.mistakes]
                 break
-            found = [mistake for mistake in check_items(suite, drawn.probes) if mistake not in mistakes]
+            found = [mistake for mistake in _check_draw(suite, drawn.probes) if mistake not in mistakes]
             if found:
                 mistakes += [f"{mistake} (seed {seed})" for mistake in found]
                 break
@@ -67,23 +67,34 @@ def check_suite(suite: Suite) -> list[str]:
 
 def check_items(suite: Suite, probes: Sequence[Probe]) -> list[str]:
     """Return every mistake between the probes of one draw."""
-    where = f"{suite.place}/{PROBES_FILE}"
     placed = [(item.line, probe) for item, probe in zip(suite.items, probes, strict=True)]
-    return [
-        f"{where}: line {line}: {message}"
-        for line, message in sorted(
-            [
-                *_leftovers(placed),
-                *_repeats(placed),
-                *_pairs(placed, suite),
-                *_topics(placed, suite),
-                *_groups(suite.items),
-                *_anchors(suite.items),
-                *((line, mistake) for line, probe in placed for mistake in call_mistakes(probe)),
-            ],
-            key=lambda mistake: mistake[0],
-        )
+    return _told(suite, [*_between(suite, placed), *_groups(suite.items), *_anchors(suite.items)])
+
+
+def _check_draw(suite: Suite, probes: Sequence[Probe]) -> list[str]:
+    """Return the mistakes between the fresh probes of a draw: fixed ones are the same in every draw."""
+    placed = [
+        (item.line, probe)
+        for item, probe in zip(suite.items, probes, strict=True)
+        if item.template is not None
     ]
+    return _told(suite, _between(suite, placed))
+
+
+def _between(suite: Suite, placed: Placed) -> Found:
+    yield from _leftovers(placed)
+    yield from _repeats(placed)
+    yield from _pairs(placed, suite)
+    yield from _topics(placed, suite)
+    for line, probe in placed:
+        for mistake in call_mistakes(probe):
+            yield line, mistake
+
+
+def _told(suite: Suite, found: Iterable[tuple[int, str]]) -> list[str]:
+    where = f"{suite.place}/{PROBES_FILE}"
+    ordered = sorted(found, key=lambda mistake: mistake[0])
+    return [f"{where}: line {line}: {message}" for line, message in ordered]
 
 
 Placed = Sequence[tuple[int, Probe]]

@@ -269,16 +269,22 @@ def recognise(anchor: Probe, probe: Probe, template: Template) -> str | None:
 
 
 def _pattern(text: str, template: Template) -> re.Pattern[str]:
-    """Return a pattern for the texts of a template, with a group for each whole number it shows plainly."""
-    numbers = {each.name for each in template.variables if each.kind == "int"}
+    """Return a pattern for the texts of a template, with a group for each number or word it shows plainly."""
+    plain = {}
+    for each in template.variables:
+        if each.kind == "int":
+            plain[each.name] = r"-?\d{1,16}"
+        elif each.kind == "choice" and all(isinstance(word, str) for word in each.choices):
+            longest_first = sorted((str(word) for word in each.choices), key=len, reverse=True)
+            plain[each.name] = "|".join(re.escape(word) for word in longest_first)
     seen: set[str] = set()
     parts = []
     for part in pieces(text):
         if isinstance(part, str):
             parts.append(re.escape(part))
-        elif part.source in numbers and part.source not in seen:
+        elif part.source in plain and part.source not in seen:
             seen.add(part.source)
-            parts.append(rf"(?P<{part.source}>-?\d{{1,16}})")
+            parts.append(rf"(?P<{part.source}>{plain[part.source]})")
         else:
             parts.append(r".{1,200}?")
     return re.compile("".join(parts), re.DOTALL)
@@ -289,7 +295,9 @@ def _candidates(template: Template, known: Mapping[str, str]) -> Iterator[dict[s
     drawn = [each for each in template.variables if each.expression is None]
     ranges: list[list[Value]] = []
     for each in drawn:
-        if each.name in known:
+        if each.name in known and each.kind == "choice":
+            ranges.append([known[each.name]])
+        elif each.name in known:
             number = int(known[each.name])
             inside = each.low <= number <= each.high and (number - each.low) % each.step == 0
             ranges.append([number] if inside else [])

@@ -9,7 +9,7 @@ from functools import lru_cache
 EAST_ASIAN = 0x2E80
 """The first code point of the scripts that are written without spaces."""
 
-# An underscore parts the words of an identifier, and an East Asian character ends a word of another script.
+# An underscore parts the words of an identifier; an East Asian character ends a word of another script.
 _TOKEN = re.compile(r"[^\W_\u2e80-\uffff]+")
 
 
@@ -28,7 +28,8 @@ class Words:
             if ord(stem[0]) >= EAST_ASIAN:
                 anywhere.append(stem)
             elif not _TOKEN.fullmatch(stem):
-                phrases.append(rf"(?<!\w){re.escape(stem)}" + ("" if word.endswith("*") else r"(?!\w)"))
+                end = "" if word.endswith("*") else r"(?!\w)"
+                phrases.append((stem, re.compile(rf"(?<!\w){re.escape(stem)}{end}")))
             elif word.endswith("*"):
                 stems.add(stem)
             else:
@@ -36,15 +37,16 @@ class Words:
         self._whole = frozenset(whole)
         self._stems = frozenset(stems)
         self._lengths = tuple(sorted({len(stem) for stem in stems}))
-        self._phrases = re.compile("|".join(phrases)) if phrases else None
+        self._phrases = tuple(phrases)
         self._anywhere = tuple(sorted(anywhere, key=len, reverse=True))
 
     def found(self, text: str) -> list[str]:
         """Return what is found in a text, as written there but in small letters; single words come first."""
-        low = text.lower()
-        here = [token for token in _TOKEN.findall(low) if self._is_word(token)]
-        if self._phrases is not None:
-            here += self._phrases.findall(low.replace("_", " "))
+        low = text.lower().replace("_", " ")
+        here = [token for token in _TOKEN.findall(low) if token in self._whole or self._begins(token)]
+        for phrase, pattern in self._phrases:
+            if phrase in low:  # a substring search first: a pattern costs ten times more
+                here += pattern.findall(low)
         if self._anywhere and not low.isascii():
             for word in self._anywhere:
                 # Longer words come first and are taken out, so that no part of one counts again.
@@ -54,8 +56,12 @@ class Words:
                     low = low.replace(word, " ")
         return here
 
-    def _is_word(self, token: str) -> bool:
-        return token in self._whole or any(token[:length] in self._stems for length in self._lengths)
+    def _begins(self, token: str) -> bool:
+        stems = self._stems
+        for length in self._lengths:  # noqa: SIM110 - a generator in any() doubles the cost of loading a suite
+            if token[:length] in stems:
+                return True
+        return False
 
 
 @lru_cache(maxsize=400)
