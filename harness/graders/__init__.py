@@ -17,6 +17,7 @@ from harness.graders import refusal
 from harness.graders.base import Example, Grader, Option
 from harness.graders.choice import CHOICE
 from harness.graders.code import CODE
+from harness.graders.constraints import CONSTRAINTS
 from harness.graders.json_schema import JSON_SCHEMA
 from harness.graders.numeric import NUMERIC
 from harness.graders.pattern import REGEX
@@ -29,7 +30,19 @@ from harness.records import JSON, Grade
 GRADERS: Mapping[str, Grader] = MappingProxyType(
     {
         grader.name: grader
-        for grader in (EXACT, NUMERIC, CHOICE, WORD, REGEX, SET, JSON_SCHEMA, CODE, TOOL_CALL, REFUSAL)
+        for grader in (
+            EXACT,
+            NUMERIC,
+            CHOICE,
+            WORD,
+            REGEX,
+            SET,
+            JSON_SCHEMA,
+            CONSTRAINTS,
+            CODE,
+            TOOL_CALL,
+            REFUSAL,
+        )
     }
 )
 """Every grader a probe may name, in the order of docs/graders.md."""

@@ -30,7 +30,7 @@ SCHEMA_LIMIT = 20_000
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 _STARTS_TRIED = 40
-_FENCE = re.compile(r"```[ \t]*(?:json[c5]?|JSON)?[ \t]*\n(.{1,20000}?)\n?[ \t]*```", re.DOTALL)
+_FENCE = re.compile(r"```[ \t]*(?:json[c5]?|JSON)?[ \t]*\n(.{1,20000}?)\n?[ \t]{0,8}```", re.DOTALL)
 _REFUSED = ("$id", "$dynamicRef", "$dynamicAnchor", "patternProperties")
 
 _Rule: TypeAlias = Callable[[Any, Any, Any, Any], Iterator[Any] | None]
@@ -60,6 +60,13 @@ def _whole(text: str) -> tuple[JSON] | None:
         return (_DECODER.decode(text),)
     except (ValueError, RecursionError):
         return None
+
+
+def whole(text: str) -> tuple[JSON] | None:
+    """Return the document an answer is, bare or in one code block with nothing around it; None for anything else."""
+    text = text.strip()
+    found = _FENCE.fullmatch(text) if text.startswith("```") else None
+    return _whole(found.group(1) if found else text) if len(text) <= JSON_LIMIT else None
 
 
 def _within(text: str) -> tuple[JSON] | None:
