@@ -215,6 +215,7 @@ def test_a_timeout_is_not_waited_for_in_every_case():
         ({"cases": [{"call": "f()"}]}, "case 1 has the keys 'call'"),
         ({"cases": [{"call": 3, "value": 1}]}, "call, output and run are texts"),
         ({"cases": [{"run": "x" * 30_000}]}, "is longer than"),
+        ({"cases": CALL["cases"] * 11, "seconds": 10}, "11 cases of 10 s are more than 100 s together"),
         ({**CALL, "seconds": 60}, "options.seconds: must be"),
         ({**CALL, "memory_mb": 4096}, "options.memory_mb: must be"),
         ({**CALL, "credit": "half"}, "options.credit: must be"),

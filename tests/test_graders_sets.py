@@ -28,6 +28,8 @@ TARGET = ("red, green, blue",)
         "A screen mixes three colours to show all the others.\n\nred, green, blue",
         "红? no: red、green和blue",
         "red, red, green, blue, blue",
+        "Red, green, and blue are the colours.",
+        "$\\{red, green, blue\\}$",
     ],
 )
 def test_lists_are_read_as_a_person_would(text):

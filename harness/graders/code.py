@@ -33,6 +33,8 @@ MEMORY_DEFAULT = 64
 MEMORY_LIMIT = 512
 OUTPUT_LIMIT = 64 * 1024
 """Bytes a case may print."""
+TOTAL_LIMIT = 100
+"""Seconds the cases of one probe may take together, at their limit."""
 RECURSION_LIMIT = 1_000
 CASE_LIMIT = 20_000
 """Characters of a case, and of `setup`."""
@@ -194,6 +196,11 @@ def _check(_target: tuple[str, ...], options: Mapping[str, JSON]) -> list[str]:
             f'options.cases: needs 1 to {CASES_LIMIT} cases; write them as {{"call": "f(1)", "value": 2}}'
         ]
     mistakes = []
+    seconds = float(str(options.get("seconds", SECONDS_DEFAULT)))
+    if len(cases) * seconds > TOTAL_LIMIT:
+        mistakes.append(
+            f"options.seconds: {len(cases)} cases of {seconds:g} s are more than {TOTAL_LIMIT} s together; lower it"
+        )
     for number, case in enumerate(cases, start=1):
         assert isinstance(case, Mapping)
         where = f"options.cases: case {number}"
@@ -240,7 +247,7 @@ CODE = Grader(
             "seconds",
             f"a number above 0, at most {SECONDS_LIMIT}",
             f"Time for the answer's code, and again for each case; default {SECONDS_DEFAULT}. Once it is used up "
-            "the remaining cases count as failed.",
+            f"the remaining cases count as failed. Times the number of cases it may be {TOTAL_LIMIT} at most.",
             lambda value: _is_within(value, SECONDS_LIMIT),
         ),
         Option(

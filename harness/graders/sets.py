@@ -32,7 +32,7 @@ _BULLET = re.compile(r"^[ \t]{0,12}(?:[-*+•‣◦–—]|\d{1,3}[.)])[ \t]+(\S
 _LEAD = re.compile(r":(?=\s)|：|\s(?:are|is|were|was|include|includes|son|sont|sind|是)\s|是")
 _ASIDE = re.compile(r":\s|\s[-–—]\s|\s?\(")
 _SENTENCE = re.compile(r"[.!?](?:\s|$)|[。！？]")
-_EDGES = " \t\r\n-–—•\"'`*_“”‘’«»„.,;:!?()[]{}<>。，、；：！？（）「」『』【】…"
+_EDGES = " \t\r\n-–—•$\\\"'`*_“”‘’«»„.,;:!?()[]{}<>。，、；：！？（）「」『』【】…"
 
 
 def _item(text: str, fold: bool) -> str:
@@ -66,7 +66,12 @@ def _candidates(text: str) -> Iterator[str]:
             sentence = line[: end.start()] if end else line[:4_000]
             lead = _LEAD.search(sentence)
             if lead is not None:
-                yield sentence[lead.end() :]
+                before = sentence[: lead.start()]
+                # `red, green and blue are the colours` lists before its verb, and only there.
+                is_subject = (
+                    ":" not in lead.group() and "：" not in lead.group() and _SEPARATOR.search(before)
+                )
+                yield before if is_subject else sentence[lead.end() :]
             yield sentence
 
 
