@@ -447,6 +447,48 @@ def test_a_wrong_mapping_is_named(given: str, expected: str) -> None:
         parse_mapping([given])
 
 
+def test_instructions_become_constraints(tmp_path: Path) -> None:
+    """IFEval's instructions are checked by the constraints grader, bounds and arguments taken over."""
+    row: dict[str, JSON] = {
+        "key": 7,
+        "prompt": "Describe a lake in under 9 words, without commas, and use the word deep.",
+        "instruction_id_list": [
+            "length_constraints:number_words",
+            "punctuation:no_comma",
+            "keywords:existence",
+        ],
+        "kwargs": [{"relation": "less than", "num_words": 9}, {}, {"keywords": ["deep"], "relation": None}],
+    }
+    made, probes = brought(lines(tmp_path / "i.jsonl", [row]))
+    assert (made.form, made.graders, probes[0].id) == ("IFEval", {"constraints": 1}, "7")
+    scores = [
+        grade("constraints", text, (), probes[0].options).score
+        for text in ("A deep blue lake lies still.", "A deep, blue lake.", "A lake.", "deep " * 9)
+    ]
+    assert scores == [1.0, 0.0, 0.0, 0.0]
+
+
+@pytest.mark.parametrize(
+    ("ids", "arguments", "expected"),
+    [
+        (["keywords:existence"], [], "needs kwargs beside it"),
+        (["keywords:existence"], [{}], "'keywords:existence' lacks an argument"),
+        (["keywords:colour"], [{}], "there is no check for the instruction 'keywords:colour'"),
+        (["length_constraints:number_words"], [{"relation": "about", "num_words": 3}], "lacks an argument"),
+        (["length_constraints:number_paragraphs"], [{"num_paragraphs": "3"}], "must be a whole number"),
+        ("punctuation:no_comma", [{}], "must be a list of instructions"),
+    ],
+)
+def test_wrong_instructions_are_named(tmp_path: Path, ids: JSON, arguments: JSON, expected: str) -> None:
+    """An instruction that is unknown or lacks what it needs is a mistake, unless only refusals are looked for."""
+    row: dict[str, JSON] = {"prompt": "Write.", "instruction_id_list": ids, "kwargs": arguments}
+    message = refused(lines(tmp_path / "i.jsonl", [row]))
+    assert "line 1: instruction_id_list: " in message
+    assert expected in message
+    made, _ = brought(tmp_path / "i.jsonl", grader="refusal")
+    assert made.graders == {"refusal": 1}
+
+
 def test_a_mapped_column_must_be_there(tmp_path: Path) -> None:
     """A column that no row has is a mistake that shows the columns there are."""
     source = lines(tmp_path / "n.jsonl", SUMS)  # type: ignore[arg-type]
@@ -528,7 +570,7 @@ def test_the_public_names_are_sorted() -> None:
         ("gsm8k_test", "", (1_319, 1_319, 0, 0), {"numeric": 1_319}),
         ("bbh", "", (6_511, 6_507, 2, 2), {"choice": 3_845, "word": 1_437, "exact": 725, "numeric": 500}),
         ("mmlu_stem", "family=type", (3_018, 3_004, 12, 2), {"choice": 3_004}),
-        ("ifeval_input_data", "", (541, 540, 0, 1), {"refusal": 540}),
+        ("ifeval_input_data", "", (541, 540, 0, 1), {"constraints": 540}),
     ],
 )
 def test_public_probe_sets_load_and_plan(

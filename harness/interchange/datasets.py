@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from harness.errors import UsageError
 from harness.graders.base import short
+from harness.interchange.instructions import Constraint, read_instructions
 from harness.interchange.rows import Faults, Row, Table, usable
 from harness.records import JSON
 
@@ -46,6 +47,8 @@ class Sample:
     """The target as a whole number, where it was one and may be the place of a choice, from 0."""
     choices: tuple[str, ...]
     family: str
+    constraints: tuple[Constraint, ...] = ()
+    """What a program checks in the answer, where the row says that instead of a target."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +104,7 @@ def recognise(table: Table, given: Mapping[str, str], *, targetless: bool, fault
     elif isinstance(answer, str) and "question" in fields and "####" in answer:
         name = "GSM8K"
     elif "instruction_id_list" in fields and "prompt" in fields:
-        name, instructed = "IFEval", "target" not in given
+        name, instructed = "IFEval", "target" not in given and not targetless
         mapping |= {"input": "prompt"}
     elif "input" in fields and "target" in fields:
         name = "Inspect samples" if {"id", "choices", "metadata"} & set(fields) else "input and target"
@@ -201,7 +204,14 @@ def _sample(row: Row, form: Form, faults: Faults) -> Sample:
     for field, text in (("id", source_id), ("family", family)):
         if text is None and not _blank(values.get(field)):
             wrong(field, f"must be text or a number, got {short(values[field])}; map another column")
-    return Sample(row.line, source_id, messages, target, place, choices, family or "")
+    constraints: tuple[Constraint, ...] = ()
+    if form.instructed:
+        asked = read_instructions(row.fields.get("instruction_id_list"), row.fields.get("kwargs"))
+        if isinstance(asked, str):
+            wrong("instruction_id_list", asked)
+        else:
+            constraints = asked
+    return Sample(row.line, source_id, messages, target, place, choices, family or "", constraints)
 
 
 def _blank(value: object) -> bool:

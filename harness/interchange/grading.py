@@ -45,7 +45,7 @@ def choose(samples: Sequence[Sample], wanted: str | None, form: Form, faults: Fa
     """Return how each sample is graded; where that cannot be told, a fault is recorded instead.
 
     Left to choose: lettered options -> choice; else, family by family, all numbers -> numeric, all of a few words ->
-    word, anything else -> exact. Instructions without a target -> refusal: was there an answer at all.
+    word, anything else -> exact. Instructions instead of a target -> constraints.
 
     Args:
         samples: in the order of the file.
@@ -53,8 +53,11 @@ def choose(samples: Sequence[Sample], wanted: str | None, form: Form, faults: Fa
         form: how the dataset was read.
         faults: where mistakes go.
     """
-    if wanted is None and form.instructed:
-        wanted = "refusal"
+    if wanted in (None, "constraints") and form.instructed:
+        return [
+            Answering(sample, sample.messages, "constraints", (), {"constraints": list(sample.constraints)})
+            for sample in samples
+        ]
     if wanted == "refusal":
         return [Answering(sample, sample.messages, wanted, (), {}) for sample in samples]
     if wanted is not None and wanted != "choice":

@@ -25,7 +25,13 @@ from harness.suites.reading import shown_path
 
 FAMILIES_LIMIT = 500
 _NOT_NAME = re.compile(r"[^A-Za-z0-9._-]+")
-_FIELDS = {"prompt": "input", "messages": "input", "options": "choices", "options.choices": "choices"}
+_FIELDS = {
+    "prompt": "input",
+    "messages": "input",
+    "options": "choices",
+    "options.choices": "choices",
+    "options.constraints": "instruction_id_list",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +133,7 @@ def import_suite(wanted: Wanted, today: str) -> Imported:
     notes = []
     if form.instructed and wanted.grader is None:
         notes.append(
-            "the rows' instructions are not checked: the refusal grader says only whether there was an answer"
+            "instructions are checked by this program's own rules; that an answer is in a language, by its script only"
         )
     beyond = sum(each.beyond for each in kept)
     if beyond:
