@@ -248,6 +248,13 @@ def test_without_the_sandbox_the_fix_is_the_install_command(monkeypatch):
         grade("code", fenced("def f(): return 1"), (), CALL)
 
 
+def test_a_sandbox_that_does_not_start_is_a_foreseen_error(monkeypatch, tmp_path):
+    """Without the worker's program nothing is graded as wrong."""
+    monkeypatch.setenv("MONTY_BIN", str(tmp_path / "none"))
+    with pytest.raises(UsageError, match="does not start"):
+        grade("code", fenced("def f(): return 1"), (), CALL)
+
+
 def test_human_eval_solutions_pass_in_the_sandbox():
     """Of 164 known right solutions at least 160 pass (measured: 162; two import `string`, which is not there)."""
     path = DATA / "HumanEval.jsonl.gz"

@@ -11,6 +11,7 @@ import importlib.util
 import json
 import math
 from collections.abc import Mapping
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from reprlib import Repr
 from typing import TYPE_CHECKING, Any
@@ -144,7 +145,8 @@ def grade(text: str, target: tuple[str, ...], options: Mapping[str, JSON]) -> Gr
     """Return the cases that the code in an answer passes; unparsed when it holds no Python code.
 
     Raises:
-        UsageError: the sandbox is not installed; suites that passed their check never come here without it.
+        UsageError: the sandbox is not installed (a suite that passed its check never comes here without it) or does
+            not start.
     """
     del target
     given = options.get("cases")
@@ -158,7 +160,13 @@ def grade(text: str, target: tuple[str, ...], options: Mapping[str, JSON]) -> Gr
         raise UsageError(f"the code grader needs a sandbox that is not installed; {INSTALL}") from None
     passed, wrong = 0, ""
     # The worker lives as long as one grade: nothing an answer leaves behind in it can reach another.
-    with Monty(min_processes=1, max_processes=1, request_timeout=SECONDS_LIMIT + 5.0) as pool:
+    with ExitStack() as stack:
+        try:
+            pool = stack.enter_context(
+                Monty(min_processes=1, max_processes=1, request_timeout=SECONDS_LIMIT + 5.0)
+            )
+        except RuntimeError as error:
+            raise UsageError(f"the code grader's sandbox does not start ({error}); {INSTALL}") from None
         for case in cases[:CASES_LIMIT]:
             try:
                 reason = _run(pool, program, case, options)
