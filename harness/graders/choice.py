@@ -20,7 +20,7 @@ from harness.graders.base import (
 from harness.graders.words import normal
 from harness.records import JSON, Grade
 
-VERSION = 1
+VERSION = 2
 
 _LETTERS = "ABCDEFGHIJ"
 # A letter that is the whole answer, or that opens it followed by a mark: `B`, `(B)`, `B.`, `**B)** text`, `Option B:`.
@@ -32,6 +32,12 @@ _OPENING = re.compile(
 _STANDING = re.compile(r"(?<![\w'’-])(?:\(([A-J])\)|\*\*\(?([A-J])[).]?\*\*|([B-HJ]))(?![\w'’-])")
 _SEVERAL = re.compile(r"(?<![\w'’-])\(?[A-J]\)?\s*(?:\bor\b|\band\b|[/,&\n])\s*\(?[A-J](?![\w'’-])")
 _NOT_WORD = re.compile(r"[^\w]+")
+# A minus sign is part of its number: -1 is another option than 1.
+_MINUS = re.compile(r"(?<!\w)[-−](?=\d)")
+
+
+def _plain(text: str) -> str:
+    return normal(_MINUS.sub("minus", text))
 
 
 def _opening(text: str, count: int) -> int | None:
@@ -44,9 +50,9 @@ def _opening(text: str, count: int) -> int | None:
 
 def _named(text: str, choices: tuple[str, ...]) -> set[int]:
     """Return the options whose full text occurs in an answer as whole words; not those inside a longer one's text."""
-    flat = f" {_NOT_WORD.sub(' ', text.casefold()).strip()} "
+    flat = f" {_NOT_WORD.sub(' ', _MINUS.sub('minus', text.casefold())).strip()} "
     wanted = sorted(
-        ((_NOT_WORD.sub(" ", normal(choice)).strip(), place) for place, choice in enumerate(choices)),
+        ((_NOT_WORD.sub(" ", _plain(choice)).strip(), place) for place, choice in enumerate(choices)),
         key=lambda pair: -len(pair[0]),
     )
     found = set()
@@ -95,7 +101,7 @@ def _place(item: str, choices: tuple[str, ...], count: int) -> int | None:
     if len(item.strip()) == 1 and item.strip().upper() in _LETTERS[:count]:
         return _LETTERS.index(item.strip().upper())
     for place, choice in enumerate(choices):
-        if normal(choice) == normal(item):
+        if _plain(choice) == _plain(item):
             return place
     return None
 
@@ -116,7 +122,7 @@ def _check(target: tuple[str, ...], options: Mapping[str, JSON]) -> list[str]:
     count = _count(choices, options)
     if count > len(_LETTERS):
         return [f"options.choices: at most {len(_LETTERS)} options can be lettered, got {count}"]
-    if len({normal(choice) for choice in choices}) != len(choices):
+    if len({_plain(choice) for choice in choices}) != len(choices):
         return ["options.choices: two options are the same but for case or punctuation; make them differ"]
     if not target:
         return ['target: the choice grader needs the right option; add its letter, such as "B"']
@@ -161,6 +167,7 @@ CHOICE = Grader(
         Example("Lyon", ("Paris",), 0.0, {"choices": ["Lyon", "Paris"]}),
         Example("I would pick option C here.", ("B",), 0.0),
         Example("B) Lyon", ("B",), None, {"choices": ["Lyon", "Paris"]}),
+        Example("-1", ("B",), 1.0, {"choices": ["1", "-1"]}),
         Example("Lyon or Paris", ("B",), None, {"choices": ["Lyon", "Paris"]}),
         Example("A good question.", ("A",), None),
     ),

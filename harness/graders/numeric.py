@@ -236,13 +236,19 @@ def _equal(value: Fraction, wanted: Fraction | None, options: Mapping[str, JSON]
 _TARGETS: dict[str, Fraction | None] = {}
 
 
+_FAR_EXPONENT = re.compile(r"[eE][-+]?\d{4}")
+
+
 def _target(text: str) -> Fraction | None:
     """Return a target's value; the few hundred targets of a suite are read once."""
     if text not in _TARGETS:
         if len(_TARGETS) > 10_000:
             _TARGETS.clear()
+        plain = text.replace(",", "").strip()
         try:
-            _TARGETS[text] = Fraction(text.replace(",", "").strip()) if len(text) <= _DIGITS_LIMIT else None
+            # An exponent of nine digits would be written out in full.
+            readable = len(text) <= _DIGITS_LIMIT and not _FAR_EXPONENT.search(plain)
+            _TARGETS[text] = Fraction(plain) if readable else None
         except (ValueError, ZeroDivisionError):
             _TARGETS[text] = None
     return _TARGETS[text]

