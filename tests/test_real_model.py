@@ -144,7 +144,9 @@ async def test_noise_lora_shows_as_a_drop(tmp_path: Path, adapter: Path) -> None
     assert overall["estimate"] == 0
     assert overall["low"] < 0 < overall["high"]
     drop = harness(tmp_path, "compare", "1", "3")["rows"][0]["difference"]
-    print(f"same: {overall['estimate']:+.3f} [{overall['low']:+.3f}, {overall['high']:+.3f}], {same['answers']}")
+    print(
+        f"same: {overall['estimate']:+.3f} [{overall['low']:+.3f}, {overall['high']:+.3f}], {same['answers']}"
+    )
     print(f"noise: {drop['estimate']:+.3f} [{drop['low']:+.3f}, {drop['high']:+.3f}]")
     assert drop["high"] < 0, drop
     names = {side["served_models"][0] for side in (same["left"], same["right"])}
