@@ -43,7 +43,7 @@ SAME = [
     ("smollm2-135m-instruct", "SmolLM2-135M-Instruct.Q4_1.gguf"),
     ("smollm2-135m-instruct", "/models/smollm2/SmolLM2-135M-Instruct-Q8_0.gguf"),
     ("smollm2-135m-instruct", "C:\\models\\SmolLM2-135M-Instruct.gguf"),
-    ("qwen2.5-7b-instruct", "/root/hub/models--Qwen--Qwen2.5-7B-Instruct/snapshots/" + "a" * 40),
+    ("qwen2.5-7b-instruct", "/data/hub/models--Qwen--Qwen2.5-7B-Instruct/snapshots/" + "a" * 40),
     ("qwen2-72b", "qwen2-72b-q4_k_m-00001-of-00003.gguf"),
     ("anything", "ggml-model-q4_0.gguf"),
     ("openrouter/auto", "anthropic/claude-sonnet-4.5"),
