@@ -149,7 +149,7 @@ async def test_tokens_are_corrected(server: Faulty) -> None:
     """Tokens per minute count what was really used, not what was expected."""
     clock = QuickClock()
     big = chat(usage={"prompt_tokens": 500, "completion_tokens": 500})
-    server.script = [message(big)]
+    server.script = [message(big, "200 OK", "connection: close")]
     # The server closes its connections; a call that meets a closing one is asked again at once.
     limits = {"tokens_per_minute": 6000.0, "concurrency": 1, "attempts": 3}
     started_s = clock.monotonic_s()
