@@ -50,7 +50,7 @@ async def test_used_up_limit_pauses_before_the_refusal(server: Faulty) -> None:
     """A reply that says that the limit is used up pauses the endpoint until the reset it names."""
     clock = QuickClock()
     used_up = ("x-ratelimit-remaining-requests: 0", "x-ratelimit-reset-requests: 20s")
-    server.script = [message(chat(), "200 OK", *used_up)]
+    server.script = [message(chat(), "200 OK", "connection: close", *used_up)]
     await ask(endpoint(server.url("scripted"), limits={"concurrency": 1}), 3, clock=clock)
     assert [round(slept_s) for slept_s in clock.slept_s] == [20, 20]
 
