@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[1]
 PAGES = ROOT / "docs" / "suites"
 DATA = ROOT.parent / "shared" / "data"
 SUITES = {name: load_suite(folder) for name, folder in shipped().items()}
-BASIC = ("capability", "topic-pairs", "refusal")
+BASIC = ("capability", "topic-pairs", "refusal-quick")
 
 
 @pytest.mark.parametrize("name", SUITES)
