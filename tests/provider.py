@@ -92,7 +92,7 @@ def completion(request: dict[str, Any], text: str, number: int) -> dict[str, Any
     }
 
 
-def config_text(url: str, *, suites: str = "capability", extra: str = "", concurrency: int = 4) -> str:
+def config_text(url: str, *, suites: str = "capability-quick", extra: str = "", concurrency: int = 4) -> str:
     """Return a config that asks one endpoint at this URL the shipped suites named."""
     asked = "\n".join(f"[suites.{name}]" for name in suites.split())
     return f"""

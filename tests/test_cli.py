@@ -47,7 +47,7 @@ def shell(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Shell:
     return Shell(tmp_path, capsys)
 
 
-def configure(shell: Shell, provider: Provider, suites: str = "capability", extra: str = "") -> None:
+def configure(shell: Shell, provider: Provider, suites: str = "capability-quick", extra: str = "") -> None:
     (shell.folder / "config.toml").write_text(config_text(provider.url, suites=suites, extra=extra))
 
 

@@ -62,7 +62,7 @@ def test_template_is_the_committed_file() -> None:
 def test_template_as_it_is(tmp_path: Path) -> None:
     """The template asks the local model the three starting suites every day, and needs no key."""
     config = load(template_text(), tmp_path)
-    assert list(config.suites) == ["capability", "topic-pairs", "refusal-quick"]
+    assert list(config.suites) == ["capability-quick", "topic-pairs", "refusal-quick"]
     assert list(config.endpoints) == ["local"]
     local = config.endpoints["local"]
     assert local.launch is not None

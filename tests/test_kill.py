@@ -26,7 +26,7 @@ def killed_and_resumed(folder: Path, rng: random.Random, kills: int) -> tuple[in
     """Kill one run `kills` times at random moments, finish it; return (calls planned, calls sent more than once)."""
     with Provider(delay_s=0.01) as provider:
         (folder / "config.toml").write_text(
-            config_text(provider.url, suites="capability refusal-quick", concurrency=CONCURRENCY)
+            config_text(provider.url, suites="capability-quick refusal-quick", concurrency=CONCURRENCY)
         )
         planned = subprocess.run(
             harness(folder, "plan", "--json"), capture_output=True, text=True, check=True

@@ -341,9 +341,9 @@ def test_the_example_suite_is_free_of_mistakes(tmp_path):
 def test_suites_are_found_by_path_beside_the_config_or_among_the_shipped(tmp_path):
     """A given path wins, then probes/<name>, then what comes with harness; else one line with the choice."""
     assert find_suite("x", tmp_path, "some/where") == tmp_path / "some" / "where"
-    assert find_suite("capability", tmp_path) == shipped()["capability"]
-    (tmp_path / "probes" / "capability").mkdir(parents=True)
-    assert find_suite("capability", tmp_path) == tmp_path / "probes" / "capability"
+    assert find_suite("capability-quick", tmp_path) == shipped()["capability-quick"]
+    (tmp_path / "probes" / "capability-quick").mkdir(parents=True)
+    assert find_suite("capability-quick", tmp_path) == tmp_path / "probes" / "capability-quick"
     with pytest.raises(ConfigError, match=r"suites\.nosuch: there is no .* \(.*capability"):
         find_suite("nosuch", tmp_path)
 

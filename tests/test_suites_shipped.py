@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[1]
 PAGES = ROOT / "docs" / "suites"
 DATA = ROOT.parent / "shared" / "data"
 SUITES = {name: load_suite(folder) for name, folder in shipped().items()}
-BASIC = ("capability", "topic-pairs", "refusal-quick")
+BASIC = ("capability-quick", "topic-pairs", "refusal-quick")
 
 
 @pytest.mark.parametrize("name", SUITES)
@@ -72,9 +72,9 @@ def test_every_target_is_graded_right_by_its_own_grader(name):
             assert GRADERS[probe.grader].check(probe.target, probe.options) == []
 
 
-def test_capability_has_five_rungs_with_an_anchor_and_a_fresh_probe_in_every_family():
+def test_capability_quick_has_five_rungs_with_an_anchor_and_a_fresh_probe_in_every_family():
     """Each family is a ladder; each rung can be compared between known and new text."""
-    suite = SUITES["capability"]
+    suite = SUITES["capability-quick"]
     for family in suite.families:
         for rung in range(1, 6):
             here = [probe for probe in suite.probes if (probe.family, probe.difficulty) == (family, rung)]
