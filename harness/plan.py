@@ -227,7 +227,7 @@ def make_plan(
         stretches.append(Stretch(name, first_index, order, tuple(names), tuple(samples)))
         first_index += len(order)
         asked: list[JSON] = [
-            [each, sent[each].content_hash, count] for each, count in zip(names, samples, strict=True)
+            _what_is_asked(sent[each], count) for each, count in zip(names, samples, strict=True)
         ]
         inputs.append([name, _what_is_asked_of(endpoint), asked])
     if not stretches:
@@ -242,6 +242,12 @@ def _known(kind: str, wanted: Sequence[str] | None, have: Mapping[str, object]) 
     for name in wanted or ():
         if name not in have:
             raise UsageError(f"no {kind} named {name!r} in the config; it has: {', '.join(sorted(have))}")
+
+
+def _what_is_asked(suite: Suite, samples: int) -> JSON:
+    """Return what decides a suite's calls; a suite asked whole has no selection."""
+    selection = suite.selection.as_json()
+    return [suite.name, suite.content_hash, samples, *([selection] if selection else [])]
 
 
 def _what_is_asked_of(endpoint: Endpoint) -> JSON:

@@ -19,7 +19,7 @@ from harness.errors import ConfigError, StoreError
 from harness.monitor.schedule import cron_mistake
 from harness.records import JSON
 from harness.store import Store
-from harness.suites import Suite, find_suite, load_suite
+from harness.suites import Suite, configured
 
 ConfigOption = Annotated[Path, typer.Option("--config", metavar="FILE", help="Configuration file.")]
 DbOption = Annotated[
@@ -74,7 +74,7 @@ class Project:
             if only is not None and name not in only:
                 continue
             try:
-                loaded[name] = load_suite(find_suite(name, self.folder, use.path))
+                loaded[name] = configured(name, use, self.folder, self.file)
             except ConfigError as error:
                 mistakes.extend(error.mistakes)
         if mistakes:

@@ -134,7 +134,7 @@ def check(
     out.print(table)
     for used in planned.suites.values():
         out.print(
-            f"suite {used.name} version {used.version}: {len(used.probes)} probes, {used.content_hash[:23]}",
+            f"suite {used.name} version {used.version}: {_how_many(used)}, {used.content_hash[:23]}",
             markup=False,
         )
     total = planned.total(None, latency)
@@ -144,6 +144,12 @@ def check(
     for note in notes:
         err.print(f"note: {note}", markup=False)
     out.print("config, suites and keys are in order; nothing was sent")
+
+
+def _how_many(suite: Suite) -> str:
+    if not suite.selection.as_json():
+        return f"{len(suite.probes):,} probes"
+    return f"{len(suite.probes):,} of {len(suite.items):,} probes ({suite.selection.words()})"
 
 
 def _check_json(planned: Plan, latency: dict[str, float], notes: list[str]) -> JSON:
@@ -176,6 +182,8 @@ def _check_json(planned: Plan, latency: dict[str, float], notes: list[str]) -> J
                 "suite": each.name,
                 "version": each.version,
                 "probes": len(each.probes),
+                "probes_in_suite": len(each.items),
+                "selection": each.selection.as_json(),
                 "content_hash": each.content_hash,
             }
             for each in planned.suites.values()

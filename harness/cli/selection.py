@@ -172,12 +172,14 @@ def redefined(store: Store, left: pd.DataFrame, right: pd.DataFrame) -> set[tupl
 
 def _definitions(store: Store, frame: pd.DataFrame) -> dict[tuple[str, str], set[Probe]]:
     found: dict[tuple[str, str], set[Probe]] = {}
-    seen: set[str] = set()
+    seen: set[tuple[str, str]] = set()
     for run_id in sorted(frame["run_id"].unique().tolist()):
         for suite in store.suites(run_id):
-            if suite.content_hash in seen:
+            # Of one suite, runs may ask different parts.
+            key = (suite.content_hash, str(suite.header.get("selection")))
+            if key in seen:
                 continue
-            seen.add(suite.content_hash)
+            seen.add(key)
             for probe in suite.probes:
                 if not probe.fresh:
                     found.setdefault((suite.name, probe.id), set()).add(probe)

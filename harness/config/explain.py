@@ -135,6 +135,8 @@ def _type_fix(kind: str, where: Where, value: object) -> str:
         truth = {"true": "true", "yes": "true", "on": "true", "false": "false", "no": "false", "off": "false"}
         word = truth.get(str(value).lower())
         return f"write {word}, without quotes" if word else f"write true or false{_or_leave_out(where)}"
+    if kind == "tuple_type" and field_at(where) is not None and type_at((*where, 0)) is int:
+        return f'write a list, [1, 2], or a range, "1-3"{_or_leave_out(where)}'
     if kind == "tuple_type":
         return f"write a list, [{shown(value)}]" if isinstance(value, str) else 'write a list, ["a", "b"]'
     if _KIND[kind] == "a table":

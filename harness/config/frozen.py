@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from typing import Any, NoReturn, TypeVar
 
@@ -63,6 +64,17 @@ def freeze_json(value: Any) -> Any:
         elif not json_leaf(item):
             raise ValueError(f"{item!r} cannot be sent as JSON")
     return freeze(value)
+
+
+_RANGE = re.compile(r"\s*(\d{1,4})\s*-\s*(\d{1,4})\s*")
+
+
+def numbers_in(value: Any) -> Any:
+    """Return the whole numbers a text such as "2-4" stands for; anything else as it is, for the schema to judge."""
+    found = _RANGE.fullmatch(value) if isinstance(value, str) else None
+    if found is None or int(found[1]) > int(found[2]):
+        return value
+    return tuple(range(int(found[1]), int(found[2]) + 1))
 
 
 def json_leaf(value: object) -> bool:

@@ -8,15 +8,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-from harness.config.frozen import FrozenDict, freeze, freeze_json
+from harness.config.frozen import FrozenDict, freeze, freeze_json, numbers_in
 
 Protocol = Literal["openai-chat", "openai-responses", "anthropic-messages", "gemini"]
 PROTOCOLS: tuple[str, ...] = ("openai-chat", "openai-responses", "anthropic-messages", "gemini")
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 Names = Annotated[tuple[Name, ...], Field(strict=False, min_length=1)]
+Values = Annotated[
+    tuple[Annotated[str, Field(min_length=1, max_length=80)], ...], Field(strict=False, min_length=1)
+]
+Rungs = Annotated[
+    tuple[Annotated[int, Field(ge=0, le=1000)], ...],
+    BeforeValidator(numbers_in),
+    Field(strict=False, min_length=1),
+]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
@@ -130,6 +138,16 @@ class SuiteUse(Section):
     """Times each probe is asked in one run."""
     endpoints: Names | None = None
     """Endpoints to ask; left out, all of them."""
+    families: Values | None = None
+    """Ask only probes of these families. This and the four keys below narrow one another; pairs stay whole."""
+    topics: Values | None = None
+    """Ask only probes on these topics, both arms of each pair."""
+    languages: Values | None = None
+    """Ask only probes in these languages."""
+    depths: Rungs | None = None
+    """Ask only probes of these depths: a list, or a range such as `"0-2"`."""
+    difficulties: Rungs | None = None
+    """Ask only probes on these rungs of the difficulty ladder: a list, or a range such as `"1-3"`."""
 
 
 class Schedule(Section):

@@ -21,6 +21,7 @@ class SuiteRecord:
     content_hash: str
     """Hash of the suite's files; the run's header names the same."""
     header: Mapping[str, JSON] = field(hash=False)
+    """As written; where only a part of the suite is asked, its key `selection` says which."""
     probes: tuple[Probe, ...] = ()
 
 

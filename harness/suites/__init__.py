@@ -7,18 +7,21 @@ every mistake in them at once; `Suite.for_run` draws the fresh probes of a run.
 from __future__ import annotations
 
 from harness.suites.checking import check_suite
-from harness.suites.form import FORMAT, HEADER_FILE, PROBES_FILE, Suite, VersionNote
+from harness.suites.form import FORMAT, HEADER_FILE, PROBES_FILE, Selection, Suite, VersionNote
 from harness.suites.packaged import EXAMPLE_FILES, find_suite, record_hash, shipped
 from harness.suites.reading import load_suite
+from harness.suites.selecting import configured
 
 __all__ = [
     "EXAMPLE_FILES",
     "FORMAT",
     "HEADER_FILE",
     "PROBES_FILE",
+    "Selection",
     "Suite",
     "VersionNote",
     "check_suite",
+    "configured",
     "find_suite",
     "load_suite",
     "record_hash",

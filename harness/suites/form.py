@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 
 from harness.records import JSON, Probe, canonical_json, sha256
 from harness.suites.fresh import Template, instantiate
@@ -36,6 +36,45 @@ class Item:
     """How its text is drawn; None for fixed text."""
 
 
+SELECTED_BY = {
+    "families": "family",
+    "topics": "topic",
+    "languages": "language",
+    "depths": "depth",
+    "difficulties": "difficulty",
+}
+"""Key in the config -> field of a probe. Twins agree in all of them, so a pair is kept or left out as a whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which probes of a suite are asked: those that fit every key that is given."""
+
+    families: tuple[str, ...] | None = None
+    topics: tuple[str, ...] | None = None
+    languages: tuple[str, ...] | None = None
+    depths: tuple[int, ...] | None = None
+    difficulties: tuple[int, ...] | None = None
+
+    def keeps(self, probe: Probe) -> bool:
+        """Say whether a probe is asked."""
+        return all(getattr(probe, SELECTED_BY[key]) in values for key, values in self._given())
+
+    def as_json(self) -> dict[str, JSON]:
+        """Return the keys that are given, values in order: equal selections give equal JSON."""
+        return {key: list(values) for key, values in self._given()}
+
+    def words(self) -> str:
+        """Return the selection for people: `topics biology; languages de, en`; empty for a whole suite."""
+        return "; ".join(f"{key} {', '.join(map(str, values))}" for key, values in self._given())
+
+    def _given(self) -> Iterator[tuple[str, Sequence[str | int]]]:
+        for each in fields(self):
+            values: tuple[str | int, ...] | None = getattr(self, each.name)
+            if values is not None:
+                yield each.name, sorted(set(values))
+
+
 @dataclass(frozen=True, slots=True)
 class Suite:
     """A named, versioned, content-hashed set of probes.
@@ -61,13 +100,15 @@ class Suite:
     """Sampling settings of every probe that does not say otherwise."""
     versions: tuple[VersionNote, ...]
     header: Mapping[str, JSON] = field(hash=False)
-    """The header as written."""
+    """The header as written; of a part of a suite, also which part, under `selection`: runs store it so."""
     content_hash: str
     """Hash of header and probes as written; the same for every run, whatever was drawn."""
     items: tuple[Item, ...]
     probes: tuple[Probe, ...]
     place: str
     """The folder it was read from, as messages show it."""
+    selection: Selection = Selection()
+    """Which part of the suite `probes` are; `items` and `content_hash` stay those of the whole."""
 
     @property
     def recorded_hash(self) -> str | None:
@@ -88,7 +129,8 @@ class Suite:
             seed,
             f"{self.place}/{PROBES_FILE}",
         )
-        return replace(self, probes=drawn)
+        # Drawn from the whole suite: a probe has the same text whatever else is asked beside it.
+        return replace(self, probes=tuple(filter(self.selection.keeps, drawn)))
 
 
 def content_hash(header: Mapping[str, JSON], probes: list[Mapping[str, JSON]]) -> str:
