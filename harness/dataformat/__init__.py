@@ -20,11 +20,13 @@ from harness.dataformat.convert import (
     to_probe,
 )
 from harness.dataformat.hashes import (
+    IMPORTED,
     check,
     check_chain,
     endpoint_hash,
     exchange_form,
     exchange_hash,
+    origin_hash,
     suite_hash,
 )
 from harness.dataformat.lines import (
@@ -35,6 +37,7 @@ from harness.dataformat.lines import (
     FindingLine,
     Line,
     ObservationLine,
+    OriginData,
     PreviousRun,
     ProbeLine,
     RunLine,
@@ -45,6 +48,7 @@ from harness.dataformat.lines import (
 from harness.dataformat.parts import Body
 
 __all__ = [
+    "IMPORTED",
     "LINES",
     "Body",
     "EndpointLine",
@@ -53,6 +57,7 @@ __all__ = [
     "FindingLine",
     "Line",
     "ObservationLine",
+    "OriginData",
     "PreviousRun",
     "ProbeLine",
     "RunLine",
@@ -72,6 +77,7 @@ __all__ = [
     "header_data",
     "kind_of",
     "observation_line",
+    "origin_hash",
     "probe_line",
     "suite_hash",
     "to_exchange",

@@ -6,10 +6,20 @@ import hashlib
 from collections.abc import Sequence
 from typing import Any
 
-from harness.dataformat.lines import EndpointLine, ExchangeLine, ProbeData, ProbeLine, RunLine, SuiteLine
+from harness.dataformat.lines import (
+    EndpointLine,
+    ExchangeLine,
+    OriginData,
+    ProbeData,
+    ProbeLine,
+    RunLine,
+    SuiteLine,
+)
 from harness.records import JSON, canonical_json
 
 ALGORITHM = "sha256"
+IMPORTED = "import:"
+"""How the trigger of an imported run begins; the hash of its origin follows."""
 
 
 def _sha256(data: bytes) -> str:
@@ -110,6 +120,13 @@ def run_hash(line: RunLine) -> str:
     return _sha256(canonical_json(form))
 
 
+def origin_hash(origin: OriginData) -> str:
+    """Return the hash of an origin, hex: what the trigger of an imported run names."""
+    return _sha256(
+        canonical_json(origin.model_dump() | {"algorithm": ALGORITHM, "format": "harness.origin/1"})
+    )
+
+
 def event_hashes(line: RunLine) -> list[str]:
     """Make the hashes of a run's events again, in order, hex."""
     found: list[str] = []
@@ -132,6 +149,8 @@ def check(line: SuiteLine | ProbeLine | EndpointLine | RunLine | ExchangeLine) -
     if isinstance(line, RunLine):
         if run_hash(line) != line.hash:
             return f"run {line.run} does not match its hash"
+        if line.origin is not None and line.header.trigger != f"{IMPORTED}{origin_hash(line.origin)}":
+            return f"run {line.run} does not name the origin it has"
         made = event_hashes(line)
         wrong = [
             event.number for event, sha256 in zip(line.events, made, strict=True) if event.hash != sha256

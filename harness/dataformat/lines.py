@@ -215,6 +215,27 @@ class HeaderData(Part):
     """Algorithm of every hash in the run."""
 
 
+class OriginData(Part):
+    """Where an imported run comes from."""
+
+    source: Text
+    """Format of the file: `harness`, `inspect`, `lm-eval`, `promptfoo` or `columns`."""
+    file: Text
+    """Name of the file, without its folder."""
+    file_sha256: Hash
+    """SHA-256 of the file's bytes; of a folder, over its files' names and hashes."""
+    tool: Text
+    """What wrote the file, as far as it says."""
+    imported_us: Whole
+    """When it was imported, UTC microseconds since 1970."""
+    harness_version: Text
+    """Version of harness that imported it."""
+    key: Hash
+    """What the same run is known by when it is imported again."""
+    record: AnyObject
+    """How it was read: for `harness` the run's own record and findings, otherwise mapping and options."""
+
+
 class RunLine(Part):
     """One run: its header, what it used, how it ended, and its place in the chain of runs."""
 
@@ -244,6 +265,8 @@ class RunLine(Part):
     """Hash of its newest exchange; its own hash while it has none."""
     events: tuple[EventData, ...]
     """Its ends and resumptions, in order."""
+    origin: OriginData | None = None
+    """For a run that was made from another tool's log: which. The header's trigger is `import:` and its hash."""
 
 
 class TimingData(Part):

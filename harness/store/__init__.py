@@ -1,5 +1,6 @@
 """All the SQL there is: evidence, judgements and sums in one SQLite file, each row named by a hash."""
 
+from harness.store.frames import Origin
 from harness.store.rows import (
     EndpointRecord,
     LockHolder,
@@ -15,6 +16,7 @@ from harness.store.store import Store
 __all__ = [
     "EndpointRecord",
     "LockHolder",
+    "Origin",
     "Problem",
     "RunInfo",
     "Store",

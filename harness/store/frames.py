@@ -6,7 +6,7 @@ pandas is imported when a table is asked for: commands that need none start fast
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from harness.records import canonical_json
 from harness.store.chain import plain
@@ -18,6 +18,8 @@ from harness.store.tallies import COLUMNS, SUMS
 if TYPE_CHECKING:
     import pandas as pd
 
+Origin: TypeAlias = Literal["own", "imported", "all"]
+"""Which runs: those we made, those that were imported, or both."""
 PROBE_COLUMNS = (
     *(
         "suite",
@@ -70,6 +72,7 @@ class Frames:
         run_ids: Sequence[int] | None = None,
         since_us: int | None = None,
         until_us: int | None = None,
+        origin: Origin | None = None,
     ) -> pd.DataFrame:
         """Return one row per (run, endpoint, suite, probe) with the columns `TALLY_COLUMNS`.
 
@@ -79,11 +82,12 @@ class Frames:
             run_ids: numbers; None for all.
             since_us: only runs that started at or after this moment.
             until_us: only runs that started before this moment.
+            origin: our own runs, imported ones, or all; by default our own, or those that `run_ids` names.
         """
         import numpy as np
         import pandas as pd
 
-        where, values = _conditions("t", endpoints, run_ids, since_us, until_us)
+        where, values = _conditions("t", endpoints, run_ids, since_us, until_us, origin)
         if suites is not None:
             asked = f"SELECT id FROM probes WHERE suite IN ({_marks(suites)})"  # noqa: S608 - values bound
             where += f" AND t.probe_id IN ({asked})"
@@ -127,11 +131,12 @@ class Frames:
         run_ids: Sequence[int] | None = None,
         since_us: int | None = None,
         until_us: int | None = None,
+        origin: Origin | None = None,
     ) -> pd.DataFrame:
         """Return one row per (run, endpoint, served model, fingerprint) with the columns `IDENTITY_COLUMNS`."""
         import pandas as pd
 
-        where, values = _conditions("t", endpoints, run_ids, since_us, until_us)
+        where, values = _conditions("t", endpoints, run_ids, since_us, until_us, origin)
         rows = self._reader.rows(
             f"""SELECT t.run_id, r.started_us, e.name, e.model, i.served_model, i.fingerprint, t.n
                 FROM identity_tallies t JOIN runs r ON r.id = t.run_id JOIN endpoints e ON e.id = t.endpoint_id
@@ -144,8 +149,8 @@ class Frames:
         frame["started_at"] = _moments(frame["started_at"].to_numpy(dtype="int64"))
         return frame.astype({"run_id": "int64", "n": "int64"})
 
-    def runs(self) -> pd.DataFrame:
-        """Return one row per run, oldest first, with the columns `RUN_COLUMNS`."""
+    def runs(self, origin: Origin = "own") -> pd.DataFrame:
+        """Return one row per run, oldest first, with the columns `RUN_COLUMNS`: our own, imported ones, or all."""
         import pandas as pd
 
         rows: list[tuple[Any, ...]] = []
@@ -160,12 +165,12 @@ class Frames:
             tokens_in,
             tokens_out,
         ) in self._reader.rows(
-            """SELECT r.id, r.started_us, r.finished_us, r.status, r.completed, r.header, coalesce(s.cost, 0.0),
+            f"""SELECT r.id, r.started_us, r.finished_us, r.status, r.completed, r.header, coalesce(s.cost, 0.0),
                  coalesce(s.tokens_in, 0), coalesce(s.tokens_out, 0)
                FROM runs r LEFT JOIN (
                  SELECT run_id, sum(cost_usd) cost, sum(input_tokens) tokens_in, sum(output_tokens) tokens_out
                  FROM spend GROUP BY run_id) s ON s.run_id = r.id
-               ORDER BY r.id"""
+               WHERE {_of_origin("r.id", origin)} ORDER BY r.id"""  # noqa: S608 - our words
         ):
             header, _ = read_header(frame)
             rows.append(
@@ -204,8 +209,9 @@ def _conditions(
     run_ids: Sequence[int] | None,
     since_us: int | None,
     until_us: int | None,
+    origin: Origin | None,
 ) -> tuple[str, list[Value]]:
-    conditions = ["1"]
+    conditions = [_of_origin(f"{table}.run_id", origin or ("own" if run_ids is None else "all"))]
     values: list[Value] = []
     if endpoints is not None:
         named = f"SELECT id FROM endpoints WHERE name IN ({_marks(endpoints)})"  # noqa: S608 - values bound
@@ -221,6 +227,13 @@ def _conditions(
         conditions.append("r.started_us < ?")
         values.append(until_us)
     return " AND ".join(conditions), values
+
+
+def _of_origin(column: str, origin: Origin) -> str:
+    """Return the condition under which a run is our own, imported, or either."""
+    if origin == "all":
+        return "1"
+    return f"{column} {'NOT ' if origin == 'own' else ''}IN (SELECT run_id FROM origins)"  # noqa: S608 - ours
 
 
 def _marks(values: Sequence[object]) -> str:

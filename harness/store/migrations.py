@@ -13,6 +13,7 @@ from typing import cast
 from sqlite_utils import Database, Migrations
 from sqlite_utils.db import Table
 
+from harness.store.m004_origins import ORIGINS
 from harness.store.rows import APPLICATION_ID
 
 MIGRATIONS = Migrations("harness")
@@ -319,3 +320,9 @@ def m002_judgement(db: Database) -> None:
         """INSERT INTO spend SELECT sent_us - sent_us % 3600000000 AS hour_us, run_id, count(*), 0, 0, 0.0
            FROM exchanges WHERE final GROUP BY hour_us, run_id"""
     )
+
+
+@MIGRATIONS()
+def m004_origins(db: Database) -> None:
+    """Where imported runs come from."""
+    _create(db, ORIGINS)

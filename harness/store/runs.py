@@ -7,6 +7,7 @@ import json
 from harness.errors import IntegrityError, StoreError
 from harness.records import Outcome, RunStatus
 from harness.store.encoding import read_header, read_probe
+from harness.store.origins import NOT_IMPORTED
 from harness.store.reading import Reader
 from harness.store.rows import EndpointRecord, RunInfo, SuiteRecord
 
@@ -54,10 +55,12 @@ class Runs:
         return None if row is None or row[0] is None else self.run(row[0])
 
     def resumable(self) -> list[int]:
-        """Return the numbers of the runs that are not done, oldest first."""
+        """Return the numbers of our own runs that are not done, oldest first."""
         return [
             run_id
-            for (run_id,) in self._reader.rows("SELECT id FROM runs WHERE status != 'done' ORDER BY id")
+            for (run_id,) in self._reader.rows(
+                "SELECT id FROM runs WHERE status != 'done' AND id NOT IN (SELECT run_id FROM origins) ORDER BY id"
+            )
         ]
 
     def done_indexes(self, run_id: int) -> bytearray:
@@ -104,9 +107,10 @@ class Runs:
         ]
 
     def spent(self, since_us: int) -> tuple[float, int]:
-        """Return (US dollars, calls) since a moment, counted by whole UTC hours."""
+        """Return (US dollars, calls) of our own runs since a moment, counted by whole UTC hours."""
         row = self._reader.one(
-            "SELECT coalesce(sum(cost_usd), 0.0), coalesce(sum(calls), 0) FROM spend WHERE hour_us > ? - 3600000000",
+            f"""SELECT coalesce(sum(cost_usd), 0.0), coalesce(sum(calls), 0) FROM spend
+                WHERE hour_us > ? - 3600000000 AND {NOT_IMPORTED}""",  # noqa: S608 - a constant of ours
             (since_us,),
         )
         assert row is not None
@@ -129,12 +133,12 @@ class Runs:
     def denials(self) -> list[tuple[int, str, str, int]]:
         """Return (run, endpoint, reason, how often) for calls that were denied access."""
         rows = self._reader.rows(
-            """SELECT t.run_id, e.name, v.reason, count(*)
-               FROM (SELECT DISTINCT run_id, endpoint_id, probe_id FROM tallies WHERE denied > 0) t
+            f"""SELECT t.run_id, e.name, v.reason, count(*)
+               FROM (SELECT DISTINCT run_id, endpoint_id, probe_id FROM tallies WHERE denied > 0 AND {NOT_IMPORTED}) t
                JOIN exchanges x ON x.run_id = t.run_id AND x.endpoint_id = t.endpoint_id AND x.probe_id = t.probe_id
                JOIN observations o ON o.exchange_id = x.id JOIN verdicts v ON v.id = o.verdict_id
                JOIN endpoints e ON e.id = t.endpoint_id
-               WHERE v.outcome = 'denied' GROUP BY t.run_id, e.name, v.reason ORDER BY t.run_id, e.name, v.reason"""
+               WHERE v.outcome = 'denied' GROUP BY t.run_id, e.name, v.reason ORDER BY t.run_id, e.name, v.reason"""  # noqa: S608 - a constant of ours
         )
         return [
             (int(run_id), str(name), str(reason or ""), int(count)) for run_id, name, reason, count in rows
@@ -152,19 +156,20 @@ class Runs:
     def unmapped(self) -> list[tuple[str, str, int]]:
         """Return (endpoint, `field=value`, how often) for wire values without a place in our tables."""
         rows = self._reader.rows(
-            """SELECT e.name, o.unmapped, count(*)
-               FROM (SELECT DISTINCT run_id, endpoint_id, probe_id FROM tallies WHERE unmapped > 0) t
+            f"""SELECT e.name, o.unmapped, count(*)
+               FROM (SELECT DISTINCT run_id, endpoint_id, probe_id FROM tallies WHERE unmapped > 0 AND {NOT_IMPORTED}) t
                JOIN exchanges x ON x.run_id = t.run_id AND x.endpoint_id = t.endpoint_id AND x.probe_id = t.probe_id
                JOIN observations o ON o.exchange_id = x.id JOIN endpoints e ON e.id = x.endpoint_id
-               WHERE o.unmapped IS NOT NULL GROUP BY e.name, o.unmapped ORDER BY e.name, o.unmapped"""
+               WHERE o.unmapped IS NOT NULL GROUP BY e.name, o.unmapped ORDER BY e.name, o.unmapped"""  # noqa: S608 - a constant of ours
         )
         return [(str(name), str(value), int(count)) for name, value, count in rows]
 
     def mean_latency_ms(self) -> dict[str, float]:
         """Return the mean latency of measured exchanges by endpoint, over the last 20 runs."""
         rows = self._reader.rows(
-            """SELECT e.name, sum(t.latency_ms_sum) / sum(t.n - t.failed)
+            f"""SELECT e.name, sum(t.latency_ms_sum) / sum(t.n - t.failed)
                FROM tallies t JOIN endpoints e ON e.id = t.endpoint_id
-               WHERE t.run_id > (SELECT max(id) FROM runs) - 20 GROUP BY e.name HAVING sum(t.n - t.failed) > 0"""
+               WHERE t.run_id > (SELECT max(id) FROM runs) - 20 AND t.{NOT_IMPORTED}
+               GROUP BY e.name HAVING sum(t.n - t.failed) > 0"""  # noqa: S608 - a constant of ours
         )
         return dict(rows)

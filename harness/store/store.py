@@ -5,14 +5,18 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Self
 
+from harness.dataformat import OriginData
 from harness.errors import StoreError
 from harness.records import Exchange, Observation, RunHeader, RunStatus
 from harness.store.connection import WriterLock, lock_holder, open_for_reading, open_for_writing
-from harness.store.frames import Frames
+from harness.store.frames import Frames, Origin
+from harness.store.lines import Lines
+from harness.store.origins import Origins
 from harness.store.reading import Reader
 from harness.store.rows import EndpointRecord, LockHolder, RunInfo, Stored, SuiteRecord, Verification
 from harness.store.runs import Runs
@@ -38,6 +42,10 @@ class Store:
         self._reader = Reader(connection, path, guard)
         self._runs = Runs(self._reader)
         self._frames = Frames(self._reader)
+        self.origins = Origins(self._reader)
+        """Where imported runs come from."""
+        self.lines = Lines(self._reader, self._runs, self.origins)
+        """What is stored, as records of the data format."""
         self._writer = None if lock is None else Writer(connection, path, guard, self._reader, self._runs)
 
     @classmethod
@@ -131,6 +139,20 @@ class Store:
             How many differed from what was there.
         """
         return self._writing.replace_observations(observations, replaced_us)
+
+    @contextmanager
+    def group(self) -> Iterator[None]:
+        """Make everything written inside one transaction: all of it is kept, or nothing."""
+        with self._writing.group():
+            yield
+
+    def add_origin(self, run_id: int, origin: OriginData) -> None:
+        """Keep where an imported run comes from. Its trigger is `import:` and the origin's hash."""
+        self._writing.add_origin(run_id, origin)
+
+    def add_origin_exchanges(self, rows: Iterable[tuple[int, int, str, str]]) -> None:
+        """Keep the chain that imported exchanges had elsewhere: (row, number, previous hash, own hash), hex."""
+        self._writing.add_origin_exchanges(rows)
 
     # --- runs -----------------------------------------------------------------------------------
 
@@ -247,9 +269,13 @@ class Store:
         run_ids: Sequence[int] | None = None,
         since_us: int | None = None,
         until_us: int | None = None,
+        origin: Origin | None = None,
     ) -> pd.DataFrame:
-        """Return one row per (run, endpoint, suite, probe); `until_us` is exclusive."""
-        return self._frames.tallies(endpoints, suites, run_ids, since_us, until_us)
+        """Return one row per (run, endpoint, suite, probe); `until_us` is exclusive.
+
+        Imported runs are left out unless `run_ids` names them or `origin` asks for them.
+        """
+        return self._frames.tallies(endpoints, suites, run_ids, since_us, until_us, origin)
 
     def identities(
         self,
@@ -257,10 +283,14 @@ class Store:
         run_ids: Sequence[int] | None = None,
         since_us: int | None = None,
         until_us: int | None = None,
+        origin: Origin | None = None,
     ) -> pd.DataFrame:
-        """Return one row per (run, endpoint, served model, fingerprint); `until_us` is exclusive."""
-        return self._frames.identities(endpoints, run_ids, since_us, until_us)
+        """Return one row per (run, endpoint, served model, fingerprint); `until_us` is exclusive.
 
-    def runs(self) -> pd.DataFrame:
-        """Return one row per run, oldest first."""
-        return self._frames.runs()
+        Imported runs are left out unless `run_ids` names them or `origin` asks for them.
+        """
+        return self._frames.identities(endpoints, run_ids, since_us, until_us, origin)
+
+    def runs(self, origin: Origin = "own") -> pd.DataFrame:
+        """Return one row per run, oldest first; imported ones only when asked for."""
+        return self._frames.runs(origin)

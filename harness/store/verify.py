@@ -8,6 +8,7 @@ from collections.abc import Callable
 from harness.store.reading import Reader
 from harness.store.rows import Verification
 from harness.store.verify_chain import ChainCheck
+from harness.store.verify_origins import check_origins
 from harness.store.verify_report import Report
 from harness.store.verify_shared import check_shared
 from harness.store.verify_sums import check_sums
@@ -37,6 +38,8 @@ def verify(
         ChainCheck(report, progress).check()
         with report.stage("observations"):
             check_sums(report)
+        with report.stage("origins"):
+            check_origins(report)
         for table, sql in _UNUSED.items():
             with report.stage(table):
                 for (row_id,) in connection.execute(sql):

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import zstandard
 
+from harness.dataformat import OriginData
 from harness.errors import StoreError
 from harness.records import Exchange, Observation, RunHeader, RunStatus
 from harness.store import chain
@@ -20,6 +21,7 @@ from harness.store.bodies import Compressor, Dictionaries, cut_seed
 from harness.store.connection import explained
 from harness.store.encoding import header_json, pack_call_id
 from harness.store.interning import BodyShelf, Interner, Value, text
+from harness.store.origins import ADD_EXCHANGE, ADD_ORIGIN, origin_row
 from harness.store.reading import OBSERVATION_COLUMNS, Reader
 from harness.store.rows import EndpointRecord, SuiteRecord
 from harness.store.runs import Runs
@@ -75,10 +77,14 @@ class Writer:
         self._runs: dict[int, _OpenRun] = {}
         self._places: OrderedDict[int, Place] = OrderedDict()
         self._next_id: int | None = None
+        self._grouped = False
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
         with self._lock, explained(self._path):
+            if self._grouped:
+                yield
+                return
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield
@@ -89,6 +95,16 @@ class Writer:
                         self._connection.execute("ROLLBACK")
                 self._forget()
                 raise
+
+    @contextmanager
+    def group(self) -> Iterator[None]:
+        """Make everything written inside one transaction: all of it is kept, or nothing."""
+        with self._transaction():
+            self._grouped = True
+            try:
+                yield
+            finally:
+                self._grouped = False
 
     def _forget(self) -> None:
         """Drop everything kept in memory: after a rollback it may speak of rows that are not there."""
@@ -150,6 +166,22 @@ class Writer:
             names = {each.name: row_id for each, (row_id, _) in zip(endpoints, endpoint_rows, strict=True)}
             self._runs[run_id] = _OpenRun(run_id, 0, 0, own, bytearray(header.planned), names, probes)
         return run_id
+
+    def add_origin(self, run_id: int, origin: OriginData) -> None:
+        """Keep where an imported run comes from; its trigger has to name it already."""
+        with self._transaction():
+            self._connection.execute(ADD_ORIGIN, origin_row(run_id, origin))
+
+    def add_origin_exchanges(self, rows: Iterable[tuple[int, int, str, str]]) -> None:
+        """Keep the chain that imported exchanges had elsewhere: row, number, previous hash, own hash."""
+        with self._transaction():
+            self._connection.executemany(
+                ADD_EXCHANGE,
+                [
+                    (row, number, bytes.fromhex(previous), bytes.fromhex(own))
+                    for row, number, previous, own in rows
+                ],
+            )
 
     def _previous(self) -> tuple[int, bytes, int, bytes, bytes] | None:
         row = self._connection.execute(
