@@ -11,17 +11,23 @@ from harness.store.rows import (
     Verification,
     suite_record,
 )
+from harness.store.seals import CommitmentRow, RunState, Seals, SealRow, SuiteState
 from harness.store.store import Store
 
 __all__ = [
+    "CommitmentRow",
     "EndpointRecord",
     "LockHolder",
     "Origin",
     "Problem",
     "RunInfo",
+    "RunState",
+    "SealRow",
+    "Seals",
     "Store",
     "Stored",
     "SuiteRecord",
+    "SuiteState",
     "Verification",
     "suite_record",
 ]

@@ -226,6 +226,33 @@ def event_hash(
     )
 
 
+def seal_row_hash(
+    number: int,
+    made_us: int,
+    manifest: bytes,
+    signature: bytes,
+    public_key: bytes,
+    timestamp: bytes | None,
+    previous: bytes | None,
+) -> bytes:
+    """Hash a stored seal, chained to the one before it."""
+    return digest(
+        canonical(
+            {
+                "algorithm": ALGORITHM,
+                "format": "harness.seal-row/1",
+                "made_us": made_us,
+                "manifest_sha256": digest(manifest).hex(),
+                "number": number,
+                "previous": None if previous is None else previous.hex(),
+                "public_key": public_key.hex(),
+                "signature": signature.hex(),
+                "timestamp_sha256": None if timestamp is None else digest(timestamp).hex(),
+            }
+        )
+    )
+
+
 def values_digest(values: Sequence[JSON]) -> bytes:
     """Hash the columns of an interned row (envelopes, verdicts, identities)."""
     return digest(canonical(values))

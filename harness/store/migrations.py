@@ -14,6 +14,7 @@ from sqlite_utils import Database, Migrations
 from sqlite_utils.db import Table
 
 from harness.store.m004_origins import ORIGINS
+from harness.store.m006_seals import m006_seals
 from harness.store.rows import APPLICATION_ID
 
 MIGRATIONS = Migrations("harness")
@@ -326,3 +327,6 @@ def m002_judgement(db: Database) -> None:
 def m004_origins(db: Database) -> None:
     """Where imported runs come from."""
     _create(db, ORIGINS)
+
+
+MIGRATIONS()(m006_seals)

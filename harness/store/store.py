@@ -20,6 +20,7 @@ from harness.store.origins import Origins
 from harness.store.reading import Reader
 from harness.store.rows import EndpointRecord, LockHolder, RunInfo, Stored, SuiteRecord, Verification
 from harness.store.runs import Runs
+from harness.store.seals import Seals
 from harness.store.verify import verify
 from harness.store.writing import Writer
 
@@ -47,6 +48,8 @@ class Store:
         self.lines = Lines(self._reader, self._runs, self.origins)
         """What is stored, as records of the data format."""
         self._writer = None if lock is None else Writer(connection, path, guard, self._reader, self._runs)
+        self.seals = Seals(self._reader, self._writer)
+        """Seals and commitments, and what they are made over."""
 
     @classmethod
     def open(cls, path: Path, *, mode: Literal["write", "read"]) -> Store:

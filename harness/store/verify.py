@@ -10,6 +10,7 @@ from harness.store.rows import Verification
 from harness.store.verify_chain import ChainCheck
 from harness.store.verify_origins import check_origins
 from harness.store.verify_report import Report
+from harness.store.verify_seals import check_seals
 from harness.store.verify_shared import check_shared
 from harness.store.verify_sums import check_sums
 
@@ -40,6 +41,7 @@ def verify(
             check_sums(report)
         with report.stage("origins"):
             check_origins(report)
+        check_seals(report)
         for table, sql in _UNUSED.items():
             with report.stage(table):
                 for (row_id,) in connection.execute(sql):

@@ -106,6 +106,12 @@ class Writer:
             finally:
                 self._grouped = False
 
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Give the connection for one transaction: all of it is kept, or none."""
+        with self._transaction():
+            yield self._connection
+
     def _forget(self) -> None:
         """Drop everything kept in memory: after a rollback it may speak of rows that are not there."""
         for each in (self._dictionaries, self._compressor, self._interner, self._bodies):
