@@ -88,7 +88,7 @@ def test_a_stored_reply_can_be_read_without_harness(tmp_path: Path) -> None:
     assert made.stdout == reply
 
 
-@pytest.mark.parametrize("name", ["exchange", "run", "event", "suite", "endpoint"])
+@pytest.mark.parametrize("name", ["exchange", "run", "event", "suite", "endpoint", "seal-row"])
 def test_each_hashed_form_is_described(name: str) -> None:
     """Every format tag used in a hash is in the docs, and every field of it is named there."""
     text = PAGE.read_text(encoding="utf-8")

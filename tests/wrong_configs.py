@@ -402,6 +402,16 @@ MISTAKES: dict[str, tuple[str, list[str]]] = {
             "(fix: use a number of at most 1, or leave it out for the default, 0.9)",
         ],
     ),
+    "custody": (
+        GOOD + '[custody]\nkey = "~/key.pem"\ntimestamp_url = "freetsa.org"\n',
+        [
+            'custody.key begins with ~, which is not expanded, got "~/key.pem" (fix: write the whole path of a file)',
+            'custody.timestamp_url is not the URL of a service, got "freetsa.org" '
+            "(fix: write it like https://freetsa.org/tsr)",
+            "custody.timestamp_ca is missing, so a timestamp could not be checked "
+            "(fix: save the service's root certificate (PEM) and name the file)",
+        ],
+    ),
     # --- lines that cannot be read, without hiding the others ---
     "words without quotes": (
         '[endpoints.gpt]\nprotocol = "openai-chat"\nmodel = gpt-4o\nstream = True\nurl =\n' + SUITE + "samples = 0\n",

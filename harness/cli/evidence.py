@@ -15,10 +15,13 @@ from harness.cli.context import (
     JsonOption,
     database_path,
     err,
+    load_project,
     out,
     print_json,
     reading,
 )
+from harness.cli.custody import roots_of
+from harness.custody import check_seals
 from harness.errors import EXIT_DONE, EXIT_ERROR, StoreError
 from harness.limits import RealClock
 from harness.monitor import regrade as regrading
@@ -52,10 +55,25 @@ class _Bar:
         self._bar.update(self._task, completed=done, total=total)
 
 
-def verify(config: ConfigOption = DEFAULT_CONFIG, db: DbOption = None, as_json: JsonOption = False) -> int:
-    """Check every hash, the chain, the tallies and the file itself; exit 0 only if all is as it was written."""
-    with reading(config, db) as store, _Bar("checking") as bar:
-        found = store.verify(progress=bar)
+def verify(
+    config: ConfigOption = DEFAULT_CONFIG,
+    db: DbOption = None,
+    timestamp_ca: Annotated[
+        Path | None,
+        typer.Option(
+            "--timestamp-ca", metavar="FILE", help="Certificates (PEM) by which timestamps are trusted."
+        ),
+    ] = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Check every hash, the chain, the tallies, the seals and the file itself; exit 0 only if all is as written."""
+    roots = roots_of(load_project(config, None) if db is None else None, timestamp_ca)
+    with reading(config, db) as store:
+        with _Bar("checking") as bar:
+            found = store.verify(progress=bar)
+        if found.counts.get("seals"):
+            with _Bar("checking seals") as bar:
+                found = found.with_more(*check_seals(store, roots, bar))
     if as_json:
         print_json(
             {

@@ -62,6 +62,7 @@ def cross_checks(
             _schedules(data, cron_mistake),
             _storage(_table(data, "storage"), folder),
             _variable(("alerts",), _table(data, "alerts"), "urls_env"),
+            _custody(_table(data, "custody"), folder),
             _pasted(data, environ),
         )
     )
@@ -279,6 +280,31 @@ def _storage(storage: Tables, folder: Path) -> Iterator[Mistake]:
         yield Mistake(
             ("storage", "database"), f"and results are the same, {shown(results)}", "give them two names"
         )
+
+
+def _custody(custody: Tables, folder: Path) -> Iterator[Mistake]:
+    for key in ("key", "timestamp_ca"):
+        value = _text(custody, key)
+        problem = None if value is None else _path_problem(value, folder, is_file=True)
+        if problem is not None:
+            yield Mistake(
+                ("custody", key), f"{problem[0]}, got {shown(value)}", "write the whole path of a file"
+            )
+    url = _text(custody, "timestamp_url")
+    if url is None:
+        return
+    parts = urls.split(url)
+    if (
+        parts is None
+        or parts.scheme not in ("http", "https")
+        or not parts.hostname
+        or parts.username is not None
+    ):
+        fix = "write it like https://freetsa.org/tsr"
+        yield Mistake(("custody", "timestamp_url"), f"is not the URL of a service, got {shown(url)}", fix)
+    if _text(custody, "timestamp_ca") is None:
+        fix = "save the service's root certificate (PEM) and name the file"
+        yield Mistake(("custody", "timestamp_ca"), "is missing, so a timestamp could not be checked", fix)
 
 
 def _path_problem(value: str, folder: Path, is_file: bool) -> tuple[str, str] | None:

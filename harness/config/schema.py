@@ -218,6 +218,17 @@ class Alerts(Section):
     """Share of planned calls that must have been measured."""
 
 
+class Custody(Section):
+    """How the record is made checkable for others: who signs it, and who says when."""
+
+    key: str | None = Field(default=None, min_length=1)
+    """File of the key that signs, made by `harness key`; left out, `signing-key.pem` in the user's config folder."""
+    timestamp_url: str | None = Field(default=None, min_length=1, max_length=2000)
+    """RFC 3161 timestamp service that seals are stamped by; left out, seals carry only our own clock's time."""
+    timestamp_ca: str | None = Field(default=None, min_length=1)
+    """Certificates (PEM) by which the service is trusted, relative to the config file; needed with `timestamp_url`."""
+
+
 class Config(Section):
     """All of config.toml."""
 
@@ -237,3 +248,5 @@ class Config(Section):
     """`[storage]`: where evidence and results go."""
     alerts: Alerts = Alerts()
     """`[alerts]`: whom to tell."""
+    custody: Custody = Custody()
+    """`[custody]`: who signs the record, and who says when."""

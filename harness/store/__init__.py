@@ -11,7 +11,7 @@ from harness.store.rows import (
     Verification,
     suite_record,
 )
-from harness.store.seals import CommitmentRow, RunState, Seals, SealRow, SuiteState
+from harness.store.seals import CommitmentRow, RunState, SealRow, Seals, SuiteState
 from harness.store.store import Store
 
 __all__ = [

@@ -146,3 +146,12 @@ class Verification:
     def ok(self) -> bool:
         """Whether everything is as it was written."""
         return self.problem_count == 0
+
+    def with_more(self, problems: Sequence[Problem], notes: Sequence[str]) -> Verification:
+        """Return the same check with what a further part of it found."""
+        return Verification(
+            (*self.problems, *problems),
+            self.problem_count + len(problems),
+            (*self.notes, *notes),
+            self.counts,
+        )

@@ -87,15 +87,27 @@ class Seals:
     def run_states(self, since_us: int | None = None, until_us: int | None = None) -> list[RunState]:
         """Return the runs that started in a period as they stand, oldest first; `until_us` is exclusive."""
         rows = self._reader.rows(
-            """SELECT r.id, r.hash, r.status, r.started_us, r.finished_us, r.planned, r.completed, r.exchanges, r.last_hash,
-                 (SELECT count(*) FROM run_events e WHERE e.run_id = r.id),
+            """SELECT r.id, r.hash, r.status, r.started_us, r.finished_us, r.planned, r.completed, r.exchanges,
+                 r.last_hash, (SELECT count(*) FROM run_events e WHERE e.run_id = r.id),
                  (SELECT e.hash FROM run_events e WHERE e.run_id = r.id ORDER BY e.number DESC LIMIT 1)
                FROM runs r WHERE r.started_us >= ? AND r.started_us < ? ORDER BY r.id""",
             (-(1 << 63) if since_us is None else since_us, (1 << 63) - 1 if until_us is None else until_us),
         )
         return [
-            RunState(run_id, own.hex(), *rest, last.hex(), events, (event or own).hex())
-            for run_id, own, *rest, last, events, event in rows
+            RunState(
+                run_id=run_id,
+                hash=own.hex(),
+                status=status,
+                started_us=started_us,
+                finished_us=finished_us,
+                planned=planned,
+                completed=completed,
+                exchanges=exchanges,
+                last=last.hex(),
+                events=events,
+                event=(own if event is None else event).hex(),
+            )
+            for run_id, own, status, started_us, finished_us, planned, completed, exchanges, last, events, event in rows
         ]
 
     def suite_states(self, run_ids: Sequence[int]) -> list[SuiteState]:
@@ -126,12 +138,17 @@ class Seals:
                 "SELECT number, hex(hash) FROM exchanges WHERE run_id = ? AND number > ? ORDER BY number LIMIT ?",
                 (run_id, number, min(_CHUNK, count - number)),
             )
-            for number, sha256 in rows:  # noqa: B007 - the last one is where the next chunk begins
+            for number, sha256 in rows:
                 if number > count:
                     return
                 yield number, sha256.lower()
             if not rows:
                 return
+
+    def exchange_hash(self, run_id: int, number: int) -> str | None:
+        """Return the hash of one exchange of a run, 64 hex digits, if it is there."""
+        row = self._reader.one("SELECT hash FROM exchanges WHERE run_id = ? AND number = ?", (run_id, number))
+        return None if row is None else row[0].hex()
 
     # --- seals ----------------------------------------------------------------------------------
 

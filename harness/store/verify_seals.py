@@ -1,4 +1,7 @@
-"""Checking the rows of seals and commitments. What they say of the evidence, and who signed it, is custody's to check."""
+"""Checking the rows of seals and commitments.
+
+What they say of the evidence, and who signed it, is for custody to check.
+"""
 
 from __future__ import annotations
 
