@@ -1,5 +1,6 @@
 """Arrays in, result objects out: intervals and differences with stated assumptions and sources."""
 
+from harness.stats.combining import Strength, alarm_threshold, average, detector_e, e_bh, strength
 from harness.stats.differences import (
     PairedDifference,
     newcombe,
@@ -7,6 +8,7 @@ from harness.stats.differences import (
     paired_bounds,
     paired_difference,
 )
+from harness.stats.equivalence import Equivalence, equivalence, tost_runs
 from harness.stats.haar import (
     ChangeEstimate,
     HaarSettings,
@@ -15,6 +17,7 @@ from harness.stats.haar import (
     estimate_change,
     log_ratios,
 )
+from harness.stats.identity import identity_distance, logprob_distance
 from harness.stats.intervals import LEVEL, Interval, mean_score, normal_quantile, wilson, wilson_bounds
 from harness.stats.normal_paths import (
     NormalScorePaths,
@@ -37,41 +40,72 @@ from harness.stats.normal_scores import (
     step_tallies,
 )
 from harness.stats.normal_state import from_bytes, to_bytes
+from harness.stats.paired import (
+    LockSplit,
+    McNemar,
+    against_references,
+    difference_in_differences,
+    log_e_mcnemar,
+    mcnemar,
+    rate_differences,
+    run_difference,
+    split_lock,
+)
 
 __all__ = [
     "LEVEL",
     "ChangeEstimate",
+    "Equivalence",
     "HaarSettings",
     "Interval",
+    "LockSplit",
+    "McNemar",
     "NormalScorePaths",
     "NormalScoreSettings",
     "NormalScoreStep",
     "PairedDifference",
     "ScoreState",
+    "Strength",
     "TallyState",
+    "against_references",
+    "alarm_threshold",
     "anscombe",
     "anscombe_scores",
+    "average",
+    "detector_e",
+    "difference_in_differences",
+    "e_bh",
+    "equivalence",
     "estimate_change",
     "follow",
     "from_bytes",
+    "identity_distance",
+    "log_e_mcnemar",
     "log_ratios",
+    "logprob_distance",
+    "mcnemar",
     "mean_score",
     "newcombe",
     "newcombe_paired",
     "normal_quantile",
     "paired_bounds",
     "paired_difference",
+    "rate_differences",
     "restart",
+    "run_difference",
     "score_paths",
     "score_state",
+    "split_lock",
     "start_scores",
     "start_tallies",
     "step_score",
     "step_tallies",
+    "strength",
     "tally_p",
     "tally_paths",
     "tally_state",
     "to_bytes",
+    "tost_runs",
     "wilson",
     "wilson_bounds",
 ]

@@ -44,9 +44,9 @@ class NormalScoreSettings:
     """Runs before the first one that counts."""
     loss: float = 0.3
     """Share of right answers lost, in the alternative that weighs the probes."""
-    prior_right: float = 0.5
+    prior_right: float = 0.3
     """Prior successes of a probe (a of its Beta prior)."""
-    prior_wrong: float = 0.25
+    prior_wrong: float = 0.15
     """Prior failures of a probe (b of its Beta prior)."""
 
     def __post_init__(self) -> None:
