@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from harness.errors import ConfigError
@@ -10,6 +9,7 @@ from harness.graders.base import short
 from harness.records import Probe
 from harness.suites.form import HEADER_FILE, PROBES_FILE, Item, Suite
 from harness.suites.fresh import recognise
+from harness.suites.leftovers import leftover
 from harness.suites.tools import call_mistakes
 from harness.suites.wording import words
 
@@ -18,8 +18,6 @@ LENGTH_SHARE = 0.10
 SEEDS_CHECKED = 20
 """Draws that `check_suite` looks at, beside the one made on loading."""
 
-_SLOT = re.compile(r"\{[A-Za-z_]\w*(?:\[\d+\])?\}|\{\{|\}\}")
-_LEFTOVER = re.compile(r"<[A-Z][A-Z_ ]{2,30}>|\[[A-Z][A-Z_ ]{2,30}\]|\b(?:TBD|FIXME|XXX|lorem ipsum)\b")
 _SAME = (
     "family",
     "kind",
@@ -107,12 +105,10 @@ def _text(probe: Probe) -> str:
 
 def _leftovers(placed: Placed) -> Found:
     for line, probe in placed:
-        text = _text(probe)
-        found = _LEFTOVER.search(text)
-        if found is None and (probe.template or probe.pair or probe.fresh) and "{" in text:
-            found = _SLOT.search(text)
+        templated = bool(probe.template or probe.pair or probe.fresh)
+        found = leftover(_text(probe), templated=templated, language=probe.language)
         if found is not None:
-            yield line, f"prompt: {short(found.group())} looks like a placeholder left over; fill it in"
+            yield line, f"prompt: {short(found)} looks like a placeholder left over; fill it in"
 
 
 def _repeats(placed: Placed) -> Found:
