@@ -1,6 +1,24 @@
 """Arrays in, result objects out: intervals and differences with stated assumptions and sources."""
 
 from harness.stats.combining import Strength, alarm_threshold, average, detector_e, e_bh, strength
+from harness.stats.day_effect import (
+    CONTAMINATED,
+    PLAIN,
+    DayEffect,
+    DayEffectPaths,
+    DayEffectSettings,
+    day_effect_paths,
+    fit_prior,
+)
+from harness.stats.day_effect_state import (
+    DayEffectState,
+    DayEffectStep,
+    day_effect_from_bytes,
+    day_effect_to_bytes,
+    restart_day_effect,
+    start_day_effect,
+    step_day_effect,
+)
 from harness.stats.differences import (
     PairedDifference,
     newcombe,
@@ -53,8 +71,15 @@ from harness.stats.paired import (
 )
 
 __all__ = [
+    "CONTAMINATED",
     "LEVEL",
+    "PLAIN",
     "ChangeEstimate",
+    "DayEffect",
+    "DayEffectPaths",
+    "DayEffectSettings",
+    "DayEffectState",
+    "DayEffectStep",
     "Equivalence",
     "HaarSettings",
     "Interval",
@@ -72,11 +97,15 @@ __all__ = [
     "anscombe",
     "anscombe_scores",
     "average",
+    "day_effect_from_bytes",
+    "day_effect_paths",
+    "day_effect_to_bytes",
     "detector_e",
     "difference_in_differences",
     "e_bh",
     "equivalence",
     "estimate_change",
+    "fit_prior",
     "follow",
     "from_bytes",
     "identity_distance",
@@ -92,12 +121,15 @@ __all__ = [
     "paired_difference",
     "rate_differences",
     "restart",
+    "restart_day_effect",
     "run_difference",
     "score_paths",
     "score_state",
     "split_lock",
+    "start_day_effect",
     "start_scores",
     "start_tallies",
+    "step_day_effect",
     "step_score",
     "step_tallies",
     "strength",
