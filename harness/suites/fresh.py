@@ -24,6 +24,8 @@ ATTEMPTS = 500
 SEARCH_LIMIT = 20_000
 """Combinations tried to recognise an anchor as a draw of its template."""
 
+_ANYTHING = r".{1,5000}?"
+"""What an expression may have become in an anchor: a word, or a whole table."""
 _PART = re.compile(r"(\{\{|\}\}|\{[^{}]*\}|[{}])")
 
 
@@ -286,7 +288,7 @@ def _pattern(text: str, template: Template) -> re.Pattern[str]:
             seen.add(part.source)
             parts.append(rf"(?P<{part.source}>{plain[part.source]})")
         else:
-            parts.append(r".{1,200}?")
+            parts.append(_ANYTHING)
     return re.compile("".join(parts), re.DOTALL)
 
 
