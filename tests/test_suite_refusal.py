@@ -7,6 +7,7 @@ import difflib
 import gzip
 import re
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
@@ -15,8 +16,8 @@ from harness.suites import load_suite
 from harness.suites.wording import words
 from probes._make import refusal as make
 from probes._make.writing import FOLDER
-from tests.test_suites_shipped import DATA
 
+DATA = Path(__file__).parents[2] / "shared" / "data"
 SUITE = load_suite(FOLDER / make.NAME)
 FIXED = [probe for probe in SUITE.probes if not probe.fresh]
 
