@@ -9,7 +9,7 @@ import typer
 from typer.exceptions import Abort, TyperException
 
 from harness import __version__
-from harness.cli import custody, evidence, local, planning, reading, running, showing, suites
+from harness.cli import custody, evidence, interchange, local, planning, reading, running, showing, suites
 from harness.cli.context import err
 from harness.errors import EXIT_ERROR, EXIT_USAGE, ConfigError, HarnessError
 
@@ -44,6 +44,7 @@ reading.register(app)
 showing.register(app)
 evidence.register(app)
 custody.register(app)
+interchange.register(app)
 app.add_typer(local.app, name="local")
 app.add_typer(suites.app, name="suite")
 

@@ -1,12 +1,24 @@
-"""Data made elsewhere, turned into suites: datasets in, suite folders out.
-
-`import_suite` reads JSON lines, JSON or CSV and writes a folder that `load_suite` accepts, or says every reason
-why not.
-"""
+"""Data made elsewhere in, and ours out: datasets to suites, our own export both ways, other people's logs to runs."""
 
 from __future__ import annotations
 
 from harness.interchange.datasets import FIELDS, parse_mapping
+from harness.interchange.exporting import Choice, export_folder, export_lines, records
+from harness.interchange.ours import Added, Result, import_export, is_export
 from harness.interchange.suites import Imported, Wanted, import_suite
 
-__all__ = ["FIELDS", "Imported", "Wanted", "import_suite", "parse_mapping"]
+__all__ = [
+    "FIELDS",
+    "Added",
+    "Choice",
+    "Imported",
+    "Result",
+    "Wanted",
+    "export_folder",
+    "export_lines",
+    "import_export",
+    "import_suite",
+    "is_export",
+    "parse_mapping",
+    "records",
+]
