@@ -11,6 +11,8 @@ import typer.main
 from harness.cli import app
 from harness.config.docs import config_page
 from harness.graders.documentation import markdown as grader_page
+from harness.interchange.page import SCHEMA_FILE, schema_text
+from harness.interchange.page import page as data_format_page
 from harness.outcomes.page import render as outcome_page
 
 DOCS = Path(__file__).parent
@@ -58,6 +60,8 @@ def pages() -> dict[Path, Callable[[], str]]:
     return {
         DOCS / "cli.md": command_line,
         DOCS / "config.md": config_page,
+        DOCS / "data-format.md": data_format_page,
+        DOCS / SCHEMA_FILE: schema_text,
         DOCS / "graders.md": grader_page,
         DOCS / "outcomes.md": outcome_page,
     }

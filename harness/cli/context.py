@@ -18,7 +18,7 @@ from harness.config import Config, load_config
 from harness.errors import ConfigError, StoreError
 from harness.monitor.schedule import cron_mistake
 from harness.records import JSON
-from harness.store import Store
+from harness.store import Origin, Store
 from harness.suites import Suite, configured
 
 ConfigOption = Annotated[Path, typer.Option("--config", metavar="FILE", help="Configuration file.")]
@@ -34,6 +34,9 @@ SuiteOption = Annotated[
 EndpointOption = Annotated[
     list[str] | None,
     typer.Option("--endpoint", metavar="NAME", help="Only this endpoint; may be given again."),
+]
+OriginOption = Annotated[
+    Origin, typer.Option("--origin", help="Our own runs, imported ones, or all.", show_default=True)
 ]
 DEFAULT_CONFIG = Path("config.toml")
 

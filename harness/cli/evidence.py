@@ -34,8 +34,8 @@ def register(app: typer.Typer) -> None:
     app.command()(regrade)
 
 
-class _Bar:
-    """A bar on a terminal, nothing elsewhere."""
+class Bar:
+    """A bar on a terminal, nothing elsewhere; call it with (done, in all)."""
 
     def __init__(self, words: str) -> None:
         self._bar = Progress(
@@ -52,6 +52,7 @@ class _Bar:
         self._bar.stop()
 
     def __call__(self, done: int, total: int) -> None:
+        """Show how far it is."""
         self._bar.update(self._task, completed=done, total=total)
 
 
@@ -69,10 +70,10 @@ def verify(
     """Check every hash, the chain, the tallies, the seals and the file itself; exit 0 only if all is as written."""
     roots = roots_of(load_project(config, None) if db is None else None, timestamp_ca)
     with reading(config, db) as store:
-        with _Bar("checking") as bar:
+        with Bar("checking") as bar:
             found = store.verify(progress=bar)
         if found.counts.get("seals"):
-            with _Bar("checking seals") as bar:
+            with Bar("checking seals") as bar:
                 found = found.with_more(*check_seals(store, roots, bar))
     if as_json:
         print_json(
@@ -116,7 +117,7 @@ def regrade(
     path: Path = database_path(config, db)
     if not path.exists():
         raise StoreError(f"{path}: no database there; nothing to judge")
-    with Store.open(path, mode="write") as store, _Bar("judging") as bar:
+    with Store.open(path, mode="write") as store, Bar("judging") as bar:
         found = regrading(
             store,
             run_ids=run or None,

@@ -15,19 +15,20 @@ from harness.cli.context import (
     DbOption,
     EndpointOption,
     JsonOption,
+    OriginOption,
     SuiteOption,
+    database_path,
     err,
     out,
     print_json,
     reading,
 )
+from harness.cli.evidence import Bar
 from harness.errors import UsageError
-from harness.interchange import Choice, export_folder, export_lines
+from harness.interchange import Choice, export_folder, export_lines, import_export, is_export
+from harness.limits import RealClock
+from harness.store import Store
 
-OriginOption = Annotated[
-    Literal["own", "imported", "all"],
-    typer.Option("--origin", help="Our own runs, imported ones, or all."),
-]
 _Since = Annotated[
     str | None, typer.Option("--since", metavar="DATE", help="Only runs from this day on, UTC (2026-11-01).")
 ]
@@ -39,6 +40,7 @@ _Until = Annotated[
 def register(app: typer.Typer) -> None:
     """Add this group's commands."""
     app.command()(export)
+    app.command("import")(import_)
 
 
 def export(
@@ -98,3 +100,50 @@ def _day(text: str | None, option: str, days: int = 0) -> int | None:
     except ValueError:
         raise UsageError(f"{option} {text}: must be a day such as 2026-11-01") from None
     return int((datetime.combine(day, time(), UTC) + timedelta(days=days)).timestamp()) * 1_000_000
+
+
+def import_(
+    source: Annotated[
+        Path,
+        typer.Argument(metavar="SOURCE", help="An export of harness: a file of JSON lines, or a folder."),
+    ],
+    config: ConfigOption = DEFAULT_CONFIG,
+    db: DbOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Bring in what harness exported elsewhere. Imported runs are marked and kept apart."""
+    if not source.exists():
+        raise UsageError(f"{source}: there is no such file or folder")
+    with Store.open(database_path(config, db), mode="write") as store, Bar("importing") as bar:
+        if not is_export(source):
+            raise UsageError(f"{source}: is not an export of harness (docs/data-format.md)")
+        found = import_export(store, source, RealClock().now_us(), bar)
+    for note in found.notes:
+        err.print(f"note: {note}", markup=False)
+    if as_json:
+        print_json(
+            {
+                "source": found.source,
+                "file": found.file,
+                "file_sha256": found.file_sha256,
+                "added": [
+                    {"run_id": each.run_id, "label": each.label, "exchanges": each.exchanges}
+                    for each in found.added
+                ],
+                "already_there": list(found.there),
+                "counts": dict(found.counts),
+                "notes": list(found.notes),
+            }
+        )
+        return
+    counted = ", ".join(f"{count:,} {kind}" for kind, count in found.counts.items())
+    out.print(f"{found.file}: read as {found.source}: {counted}; {found.file_sha256[:16]}…", markup=False)
+    for each in found.added:
+        out.print(f"added run {each.run_id}: {each.label}, {each.exchanges:,} exchanges", markup=False)
+    if found.there:
+        names = ", ".join(map(str, found.there))
+        out.print(f"already there, nothing added: run {names}", markup=False)
+    if found.added:
+        out.print(
+            "imported runs are shown with --origin imported, and by number: harness status --origin imported"
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,6 +15,7 @@ from harness.cli.context import (
     ConfigOption,
     DbOption,
     JsonOption,
+    OriginOption,
     database_path,
     load_project,
     out,
@@ -39,13 +41,14 @@ def status(
     config: ConfigOption = DEFAULT_CONFIG,
     db: DbOption = None,
     last: Annotated[int, typer.Option("--last", min=1, help="How many of the latest runs to list.")] = 10,
+    origin: OriginOption = "own",
     as_json: JsonOption = False,
 ) -> None:
     """Say what ran, what is due and what was missed, coverage, spend, and what has no place in our tables yet."""
     schedules = load_project(config, db).config.schedules if config.exists() or db is None else {}
     now = datetime.now(UTC)
     with reading(config, db) as store:
-        evidence = evidence_of(store, database_path(config, db), now)
+        evidence = evidence_of(store, database_path(config, db), now, origin=origin)
         covered = tables.coverage(evidence)
         costs = evidence.runs.set_index("run_id")["cost_usd"]
         runs: list[dict[str, JSON]] = [
@@ -53,7 +56,8 @@ def status(
                 "run_id": int(row["run_id"]),
                 "started_at": utc_text(int(row["started_at"].timestamp() * 1e6)),
                 "status": _standing(store, int(row["run_id"]), str(row["status"])),
-                "trigger": str(row["trigger"]),
+                "trigger": "import" if int(row["run_id"]) in evidence.imported else str(row["trigger"]),
+                "origin": evidence.imported.get(int(row["run_id"])),
                 "clock": str(row["clock"]),
                 "planned": int(row["planned"]),
                 "completed": int(row["completed"]),
@@ -69,6 +73,7 @@ def status(
         ]
         unmapped = store.unmapped()
         access = tables.access_events(evidence.tallies, store.denials())
+        others = len(store.origins.labels())
     due: list[dict[str, JSON]] = [
         {
             "schedule": each.schedule,
@@ -112,6 +117,10 @@ def status(
     out.print(table)
     if len(runs) > last:
         out.print(f"the latest {last} of {len(runs)} runs; more with --last")
+    for run_id, label in sorted(evidence.imported.items())[-last:]:
+        out.print(f"run {run_id} was imported from {label}", markup=False)
+    if origin == "own" and others:
+        out.print(f"{others} imported runs are not shown; show them with --origin imported")
     for each in standings:
         missed = f"; missed {each.missed}, last {each.last_missed:%Y-%m-%d %H:%M}" if each.last_missed else ""
         ran = f"last run {each.last_run:%Y-%m-%d %H:%M}" if each.last_run else "has not run yet"
@@ -169,6 +178,7 @@ def compare(
     db: DbOption = None,
     groups: Annotated[bool, typer.Option("--groups", help="Also every family, arm and topic.")] = False,
     plot: Annotated[Path | None, typer.Option("--plot", metavar="FILE.png", help="Draw it too.")] = None,
+    origin: OriginOption = "own",
     as_json: JsonOption = False,
 ) -> None:
     """Compare two runs, windows, endpoints, models or vantages: paired by probe, B minus A, with an interval.
@@ -176,9 +186,10 @@ def compare(
     This describes; it is not a finding. Two ordinary days can differ as much.
     """
     with reading(config, db) as store:
-        identities = store.identities()
-        known = sorted(identities["endpoint"].unique()), sorted(identities["model"].unique())
-        left, right = parse(a, *known).tallies(store), parse(b, *known).tallies(store)
+        named = store.identities(origin=origin)
+        known = sorted(named["endpoint"].unique()), sorted(named["model"].unique())
+        left, right = parse(a, *known).tallies(store, origin), parse(b, *known).tallies(store, origin)
+        identities = store.identities(origin="all")
         found = tables.compare(
             left,
             right,
@@ -190,6 +201,14 @@ def compare(
         )
         shown = {*left["run_id"].tolist(), *right["run_id"].tolist()}
         simulated = any(store.run_header(run_id).clock == "simulated" for run_id in shown)
+        imported = {run_id: label for run_id, label in store.origins.labels().items() if run_id in shown}
+    if imported:
+        notes = [
+            f"Run {run_id} was imported from {label}." for run_id, label in sorted(imported.items())[:10]
+        ]
+        if len(imported) > len(notes):
+            notes.append(f"{len(imported) - len(notes)} more of the runs compared were imported.")
+        found = replace(found, notes=(*notes, *found.notes))
     if plot is not None:
         from harness.plots import comparison_plot
 
@@ -211,6 +230,7 @@ def report(
         Path | None,
         typer.Option("-o", "--output", metavar="DIR", help="Where to write; by default the results folder."),
     ] = None,
+    origin: OriginOption = "own",
     as_json: JsonOption = False,
 ) -> None:
     """Write report.html, report.md and pictures from everything in the database."""
@@ -218,7 +238,7 @@ def report(
 
     folder = output if output is not None else load_project(config, db).results
     with reading(config, db) as store:
-        evidence = evidence_of(store, database_path(config, db))
+        evidence = evidence_of(store, database_path(config, db), origin=origin)
     try:
         written = write_report(evidence, folder)
     except OSError as error:

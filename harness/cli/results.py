@@ -15,7 +15,7 @@ from harness import __version__, tables
 from harness.cli.context import out
 from harness.monitor import Summary
 from harness.records import RunStatus
-from harness.store import Store
+from harness.store import Origin, Store
 from harness.tables import Comparison, Evidence, Row, SuiteNote
 
 if TYPE_CHECKING:
@@ -23,20 +23,27 @@ if TYPE_CHECKING:
 
 
 def evidence_of(
-    store: Store, database: Path, now: datetime | None = None, run_ids: Sequence[int] | None = None
+    store: Store,
+    database: Path,
+    now: datetime | None = None,
+    run_ids: Sequence[int] | None = None,
+    origin: Origin = "own",
 ) -> Evidence:
-    """Read everything reports and plots are made from."""
-    runs = store.runs()
+    """Read everything reports and plots are made from: our own runs, imported ones or all, or those named."""
+    origin = origin if run_ids is None else "all"
+    runs = store.runs(origin)
     if run_ids is not None:
         runs = runs[runs["run_id"].isin(run_ids)]
+    shown = set(runs["run_id"].tolist())
     return Evidence(
         runs=runs,
-        tallies=store.tallies(run_ids=run_ids),
-        identities=store.identities(run_ids=run_ids),
+        tallies=store.tallies(run_ids=run_ids, origin=origin),
+        identities=store.identities(run_ids=run_ids, origin=origin),
         generated_at=now or datetime.now(UTC),
         harness_version=__version__,
         database=database.name,
         suites=_suite_notes(store, runs),
+        imported={run_id: label for run_id, label in store.origins.labels().items() if run_id in shown},
     )
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from harness.errors import EvidenceError, UsageError
 from harness.observe import read_reply
 from harness.records import Message, Probe
-from harness.store import Store
+from harness.store import Origin, Store
 from harness.tables import Answers
 
 if TYPE_CHECKING:
@@ -36,8 +36,8 @@ class Selection:
     model: str | None = None
     vantage: str | None = None
 
-    def tallies(self, store: Store) -> pd.DataFrame:
-        """Read the tallies of this side.
+    def tallies(self, store: Store, origin: Origin = "own") -> pd.DataFrame:
+        """Read the tallies of this side: of the runs it names, else of our own, imported ones or all.
 
         Raises:
             EvidenceError: there are none.
@@ -47,6 +47,7 @@ class Selection:
             run_ids=self.run_ids,
             since_us=self.since_us,
             until_us=self.until_us,
+            origin=origin if self.run_ids is None else None,
         )
         if self.model is not None:
             frame = frame[frame["model"] == self.model]

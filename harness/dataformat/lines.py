@@ -196,7 +196,7 @@ class HeaderData(Part):
     endpoints: tuple[Text, ...]
     """Names of the endpoints asked."""
     trigger: Text
-    """`manual`, `import`, or the schedule's name."""
+    """`manual`, the schedule's name, or, for an imported run, `import:` and the hash of its origin."""
     vantage: dict[Text, Text]
     """Vantage name -> its description, JSON as text."""
     harness_version: Text

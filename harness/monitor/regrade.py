@@ -43,7 +43,7 @@ def regrade(
 
     Args:
         store: open for writing.
-        run_ids: which runs; all by default.
+        run_ids: which runs; all of our own by default.
         suite: only this suite's exchanges.
         everything: also those already judged by the same versions; they come out the same unless a version was not
             bumped, which this shows.
@@ -54,7 +54,9 @@ def regrade(
         StoreError: there is no such run.
     """
     looked_at = same = remade = changed = 0
-    wanted = list(run_ids) if run_ids is not None else list(range(1, store.run_count() + 1))
+    imported = store.origins.labels()
+    every = range(1, store.run_count() + 1)
+    wanted = list(run_ids) if run_ids is not None else [each for each in every if each not in imported]
     in_all = sum(store.run_info(run_id).completed for run_id in wanted)
     for run_id in wanted:
         probes = {(used.name, probe.id): probe for used in store.suites(run_id) for probe in used.probes}

@@ -28,7 +28,7 @@ class Content:
     title: str
     subtitle: str
     simulated: str
-    """The warning that heads a report on rehearsals; empty for real runs."""
+    """The warning that heads a report on rehearsals or imported runs; empty for real runs of our own."""
     standing: str
     """What kind of statement this report is."""
     short: tuple[str, ...]
@@ -65,7 +65,7 @@ def compose(evidence: Evidence) -> Content:
             f"{plural(len(runs), 'run')} {when} (UTC). Written {moment(evidence.generated_at)} from "
             f"{printable(evidence.database)} by harness {printable(evidence.harness_version)}."
         ),
-        simulated=_simulated(runs),
+        simulated=" ".join(words for words in (_simulated(runs), _imported(evidence, len(runs))) if words),
         standing=_standing(len(runs)),
         short=(*_short(evidence, list(parts.values())), *change.short),
         asked=(_asked_of(evidence), _asked(evidence)),
@@ -89,6 +89,19 @@ def _simulated(runs: pd.DataFrame) -> str:
         else f"{count} of {plural(len(runs), 'run')} in this report are"
     )
     return f"Simulated. {which} a rehearsal: no real provider was asked, and the dates are invented."
+
+
+def _imported(evidence: Evidence, runs: int) -> str:
+    count = len(evidence.imported)
+    if not count:
+        return ""
+    which = (
+        "All runs in this report were"
+        if count == runs
+        else f"{count} of {plural(runs, 'run')} in this report were"
+    )
+    files = listed(sorted({printable(label, 80) for label in evidence.imported.values()}), 6)
+    return f"Imported. {which} not made here: they come from {files}, and rest on what those files say."
 
 
 def _standing(runs: int) -> str:

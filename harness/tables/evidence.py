@@ -66,6 +66,8 @@ class Evidence:
     """Name of the database file, for the reader who wants to check."""
     suites: Mapping[str, SuiteNote] = field(default_factory=dict)
     """What each suite is about; a suite that is not here goes by its name."""
+    imported: Mapping[int, str] = field(default_factory=dict)
+    """Where runs come from that were not made here: run -> file and format."""
 
     def __post_init__(self) -> None:
         """Refuse tables that lack a column, and times without a zone.
