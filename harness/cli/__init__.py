@@ -9,7 +9,18 @@ import typer
 from typer.exceptions import Abort, TyperException
 
 from harness import __version__
-from harness.cli import custody, evidence, interchange, local, planning, reading, running, showing, suites
+from harness.cli import (
+    calibrating,
+    custody,
+    evidence,
+    interchange,
+    local,
+    planning,
+    reading,
+    running,
+    showing,
+    suites,
+)
 from harness.cli.context import err
 from harness.errors import EXIT_ERROR, EXIT_USAGE, ConfigError, HarnessError
 
@@ -40,6 +51,7 @@ def _root(
 
 planning.register(app)
 running.register(app)
+calibrating.register(app)
 reading.register(app)
 showing.register(app)
 evidence.register(app)

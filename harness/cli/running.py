@@ -30,7 +30,7 @@ from harness.cli.results import print_run
 from harness.config import alert_urls, proxy_for, read_keys
 from harness.errors import EXIT_DONE, EXIT_ERROR, EXIT_EVIDENCE, UsageError
 from harness.limits import RealClock
-from harness.monitor import Access, Summary, Watch, run_cycle
+from harness.monitor import Access, Summary, Watch, resumable, run_cycle
 from harness.records import RunStatus
 from harness.runner import Stop
 from harness.store import Store
@@ -105,7 +105,7 @@ def run(
     suites = project.suites()
     access = access_of(project, endpoint)
     with Store.open(project.database, mode="write") as store:
-        unfinished = store.resumable()
+        unfinished = resumable(store)
         resumed = unfinished[-1] if resume and unfinished else None
         if resume and resumed is None:
             err.print("nothing to resume: every run is finished")

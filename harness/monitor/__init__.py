@@ -1,5 +1,6 @@
 """One cycle, and the schedule."""
 
+from harness.monitor.calibration import resumable
 from harness.monitor.cycle import Access, Summary, next_seed, run_cycle
 from harness.monitor.keeping import Progress
 from harness.monitor.regrade import Regraded, regrade
@@ -16,6 +17,7 @@ __all__ = [
     "cron_mistake",
     "next_seed",
     "regrade",
+    "resumable",
     "run_cycle",
     "standing",
 ]

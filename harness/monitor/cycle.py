@@ -159,9 +159,9 @@ async def run_cycle(
         }
         if resume is None:
             run_id = store.begin_run(
-                _header(config, plan, clock, trigger),
+                run_header(config, plan, clock, trigger),
                 [suite_record(suite) for suite in plan.suites.values()],
-                [_endpoint_record(name, endpoint) for name, endpoint in plan.endpoints.items()],
+                [endpoint_record(name, endpoint) for name, endpoint in plan.endpoints.items()],
             )
             done: bytearray | None = None
         else:
@@ -243,7 +243,8 @@ def spent_before(store: Store, now_us: int) -> tuple[float, float, int]:
     return day_usd, month_usd, day_calls
 
 
-def _header(config: Config, plan: Plan, clock: Clock, trigger: str) -> RunHeader:
+def run_header(config: Config, plan: Plan, clock: Clock, trigger: str) -> RunHeader:
+    """Return what is known about a run before its first call."""
     revision, dirty = provenance.git_state()
     return RunHeader(
         seed=plan.seed,
@@ -266,7 +267,7 @@ def _header(config: Config, plan: Plan, clock: Clock, trigger: str) -> RunHeader
     )
 
 
-def _endpoint_record(name: str, endpoint: Endpoint) -> EndpointRecord:
+def endpoint_record(name: str, endpoint: Endpoint) -> EndpointRecord:
     """Return what decides who answers and how: a change of any of it makes another endpoint of the same name."""
     asked = endpoint.model_dump(
         mode="json", include={"parameters", "headers", "body", "stream", "proxy", "launch"}

@@ -13,6 +13,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from harness.config import Config
 from harness.errors import LaunchError, UsageError
 from harness.limits import Clock
+from harness.monitor.calibration import resumable
 from harness.monitor.cycle import Access, Summary, run_cycle
 from harness.monitor.schedule import GRACE, moments, next_moment, trigger
 from harness.runner import Stop
@@ -98,7 +99,7 @@ class Watch:
 
     async def _resume(self) -> None:
         """Finish the latest run if it was interrupted and its schedule has not come due again since."""
-        unfinished = self._store.resumable()
+        unfinished = resumable(self._store)
         if not unfinished:
             return
         info = self._store.run_info(unfinished[-1])

@@ -9,8 +9,9 @@ from __future__ import annotations
 from harness.suites.checking import check_suite
 from harness.suites.form import FORMAT, HEADER_FILE, PROBES_FILE, Selection, Suite, VersionNote
 from harness.suites.packaged import EXAMPLE_FILES, find_suite, record_hash, shipped
-from harness.suites.reading import load_suite
+from harness.suites.reading import load_suite, raw_probes
 from harness.suites.selecting import configured
+from harness.suites.writing import write_suite
 
 __all__ = [
     "EXAMPLE_FILES",
@@ -24,6 +25,8 @@ __all__ = [
     "configured",
     "find_suite",
     "load_suite",
+    "raw_probes",
     "record_hash",
     "shipped",
+    "write_suite",
 ]

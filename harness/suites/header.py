@@ -16,10 +16,19 @@ LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[A-Za-z0-9]{2,8}){0,2}")
 _HASH = re.compile(r"sha256:[0-9a-f]{64}")
 _KEYS = (
     "format", "name", "version", "title", "description", "licence", "languages", "families", "topics", "arms",
-    "topic_words", "unmatched", "parameters", "versions",
+    "topic_words", "unmatched", "parameters", "calibration", "versions",
 )  # fmt: skip
 _UNMATCHED = ("length", "tools")
 """What twins may differ in beside their words, where a family or topic is about just that."""
+
+
+_CALIBRATION_KEYS = (
+    "endpoint", "model", "date", "run", "calls", "seed", "suite", "suite_version", "suite_hash", "method", "expected",
+    "expected_low", "expected_high", "families",
+)  # fmt: skip
+_CALIBRATED_KEYS = (
+    "family", "standing", "asked", "right", "unread", "point", "point_low", "point_high", "expected", "rungs",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +121,7 @@ def read_header(raw: Mapping[str, JSON], place: str, folder: str, mistakes: Mist
     topics = names(reader, "topics")
     families = names(reader, "families")
     languages = names(reader, "languages", LANGUAGE)
+    _calibration(reader)
     if not languages and "languages" not in raw:
         reader.wrong("languages", 'is missing; add languages = ["en"]')
     return Header(
@@ -175,6 +185,21 @@ def _unmatched(reader: Reader, groups: tuple[str, ...]) -> Mapping[str, tuple[st
                 known = " or ".join(_UNMATCHED)
                 inner.wrong(group, f"twins cannot be unmatched in {short(what)}; use {known}")
     return found
+
+
+def _calibration(reader: Reader) -> None:
+    """Check the record of a calibration: `harness calibrate` writes it, and nothing but people reads it."""
+    inner = Reader(reader.mistakes, reader.place, reader.table("calibration"), "calibration.")
+    inner.only(_CALIBRATION_KEYS)
+    families = inner.raw.get("families", [])
+    if not is_list(families) or not all(isinstance(each, Mapping) for each in families):
+        inner.wrong("families", "must be a list of tables; write [[calibration.families]] above each")
+        return
+    for number, each in enumerate(families, start=1):
+        if isinstance(each, Mapping):
+            Reader(reader.mistakes, reader.place, each, f"calibration.families[{number}].").only(
+                _CALIBRATED_KEYS
+            )
 
 
 def _versions(reader: Reader, version: int | None) -> tuple[VersionNote, ...]:

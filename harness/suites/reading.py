@@ -100,6 +100,20 @@ def load_suite(folder: Path) -> Suite:
     return suite
 
 
+def raw_probes(folder: Path) -> dict[str, Mapping[str, JSON]]:
+    """Return the lines of a sound suite's probes.jsonl as they are written, by probe id.
+
+    Raises:
+        ConfigError: the file cannot be read any more.
+    """
+    mistakes = Mistakes()
+    text = _read(folder / PROBES_FILE, PROBES_BYTES, mistakes)
+    found = _objects(text, shown_path(folder / PROBES_FILE), mistakes) if text is not None else []
+    if mistakes:
+        raise ConfigError(mistakes.lines)
+    return {str(raw.get("id")): raw for _, raw in found}
+
+
 def _read(path: Path, limit: int, mistakes: Mistakes) -> str | None:
     """Return a file's text with \\n line ends and no byte-order mark; None when it cannot be had."""
     place = shown_path(path)
