@@ -10,6 +10,7 @@ import typer.main
 
 from harness.cli import app
 from harness.config.docs import config_page
+from harness.findings.page import page as finding_page
 from harness.graders.documentation import markdown as grader_page
 from harness.interchange.page import SCHEMA_FILE, schema_text
 from harness.interchange.page import page as data_format_page
@@ -36,7 +37,7 @@ def command_line() -> str:
         "| 0 | done |",
         "| 1 | anything not named below: a database that cannot be read, a run that was stopped before its end |",
         "| 2 | usage or config: the command, config.toml, a suite or a key has a mistake; each is one line on stderr |",
-        "| 3 | kept for findings; this version makes none |",
+        "| 3 | `--fail-on-findings` was given and there is a finding of change |",
         "| 4 | the evidence is insufficient for what was asked: nothing was measured, or there is nothing to compare |",
         "",
     ]
@@ -62,6 +63,7 @@ def pages() -> dict[Path, Callable[[], str]]:
         DOCS / "config.md": config_page,
         DOCS / "data-format.md": data_format_page,
         DOCS / SCHEMA_FILE: schema_text,
+        DOCS / "findings.md": finding_page,
         DOCS / "graders.md": grader_page,
         DOCS / "outcomes.md": outcome_page,
     }

@@ -397,7 +397,7 @@ MISTAKES: dict[str, tuple[str, list[str]]] = {
         [
             "alerts.urls_env must be the name of an environment variable "
             "(fix: write the variable's name, not the URLs themselves)",
-            'alerts.on[1] must be one of incomplete, denied, budget, got "down" (fix: use one of them)',
+            'alerts.on[1] must be one of incomplete, denied, budget, finding, got "down" (fix: use one of them)',
             "alerts.coverage_below must be <= 1, got 90 "
             "(fix: use a number of at most 1, or leave it out for the default, 0.9)",
         ],

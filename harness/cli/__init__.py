@@ -11,6 +11,7 @@ from typer.exceptions import Abort, TyperException
 from harness import __version__
 from harness.cli import (
     calibrating,
+    claims,
     custody,
     evidence,
     interchange,
@@ -53,6 +54,7 @@ planning.register(app)
 running.register(app)
 calibrating.register(app)
 reading.register(app)
+claims.register(app)
 showing.register(app)
 evidence.register(app)
 custody.register(app)

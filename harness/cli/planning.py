@@ -27,7 +27,8 @@ from harness.cli.context import (
 from harness.config import config_warnings, missing_keys, template_text
 from harness.endpoints import adapter
 from harness.errors import ConfigError, UsageError
-from harness.monitor import next_seed
+from harness.findings import changes
+from harness.monitor import next_seed, planned_ledger
 from harness.plan import Plan, make_plan
 from harness.records import JSON
 from harness.store import Store
@@ -110,8 +111,10 @@ def check(
         notes.extend(
             f"endpoints.{name}: {words}" for words in adapter(each.protocol).limitations(each, probes)
         )
+    budget = planned_ledger(project.config, suites)
+    notes.extend(_new_period(project, budget.text))
     if as_json:
-        print_json(_check_json(planned, latency, notes))
+        print_json(_check_json(planned, latency, notes) | {"ledger": budget.body()})
         return
     table = Table(title=None, box=None, pad_edge=False, header_style="bold")
     for heading in ("endpoint", "protocol", "model", "suites"):
@@ -141,6 +144,8 @@ def check(
     out.print(
         f"one run: {total.calls:,} calls, at most {_dollars(total.cost_usd)}, about {_duration(total.seconds)}"
     )
+    for words in budget.words():
+        out.print(words, markup=False)
     for note in notes:
         err.print(f"note: {note}", markup=False)
     out.print("config, suites and keys are in order; nothing was sent")
@@ -152,7 +157,20 @@ def _how_many(suite: Suite) -> str:
     return f"{len(suite.probes):,} of {len(suite.items):,} probes ({suite.selection.words()})"
 
 
-def _check_json(planned: Plan, latency: dict[str, float], notes: list[str]) -> JSON:
+def _new_period(project: Project, ledger: str) -> list[str]:
+    """Say what the next run would change about the alpha ledger, if anything."""
+    if not project.database.exists():
+        return []
+    with Store.open(project.database, mode="read") as store:
+        before = store.findings.period("real")
+    if before is None or before.ledger == ledger:
+        return []
+    return [
+        f"the next run begins a new period of the alpha ledger: {'; '.join(changes(before.ledger, ledger))}"
+    ]
+
+
+def _check_json(planned: Plan, latency: dict[str, float], notes: list[str]) -> dict[str, JSON]:
     def totals(name: str | None) -> dict[str, JSON]:
         total = planned.total(name, latency)
         return {

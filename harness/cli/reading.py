@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from harness import tables
+from harness.cli.claims import open_json
 from harness.cli.context import (
     DEFAULT_CONFIG,
     ConfigOption,
@@ -44,7 +46,7 @@ def status(
     origin: OriginOption = "own",
     as_json: JsonOption = False,
 ) -> None:
-    """Say what ran, what is due and what was missed, coverage, spend, and what has no place in our tables yet."""
+    """Say what ran, what is due and what was missed, coverage, spend, findings, and what has no place in our tables."""
     schedules = load_project(config, db).config.schedules if config.exists() or db is None else {}
     now = datetime.now(UTC)
     with reading(config, db) as store:
@@ -74,6 +76,7 @@ def status(
         unmapped = store.unmapped()
         access = tables.access_events(evidence.tallies, store.denials())
         others = len(store.origins.labels())
+        found = open_json(store)
     due: list[dict[str, JSON]] = [
         {
             "schedule": each.schedule,
@@ -95,6 +98,7 @@ def status(
                 "schedules": list(due),
                 "access": [_access_json(each) for each in access],
                 "unmapped": list(unknown),
+                "findings": found,
             }
         )
         return
@@ -136,11 +140,18 @@ def status(
             f"first seen {event.seen_at:%Y-%m-%d %H:%M} UTC in run {event.run_id}{since}",
             markup=False,
         )
+    for each_found in found:
+        out.print(f"finding {_short(each_found)}", markup=False)
     for name, value, count in unmapped:
         out.print(
             f"unmapped: {name} sent {value} {count} times; kept as it is, given the nearest safe outcome",
             markup=False,
         )
+
+
+def _short(found: JSON) -> str:
+    assert isinstance(found, Mapping)
+    return f"{found['id']} ({found['tier']}, {found['standing']}): {found['headline']}"
 
 
 def _access_json(event: tables.AccessEvent) -> JSON:

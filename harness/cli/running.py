@@ -10,6 +10,8 @@ from typing import Annotated, TypeVar
 import typer
 
 from harness import alerts
+from harness.claims import Finding
+from harness.cli.claims import FailOption, changed, print_finding
 from harness.cli.context import (
     DEFAULT_CONFIG,
     ConfigOption,
@@ -28,7 +30,7 @@ from harness.cli.planning import SeedOption
 from harness.cli.progress import Display
 from harness.cli.results import print_run
 from harness.config import alert_urls, proxy_for, read_keys
-from harness.errors import EXIT_DONE, EXIT_ERROR, EXIT_EVIDENCE, UsageError
+from harness.errors import EXIT_DONE, EXIT_ERROR, EXIT_EVIDENCE, EXIT_FINDINGS, UsageError
 from harness.limits import RealClock
 from harness.monitor import Access, Summary, Watch, resumable, run_cycle
 from harness.records import RunStatus
@@ -94,6 +96,7 @@ def run(
         bool, typer.Option("--resume", help="Finish the latest unfinished run: send only what is missing.")
     ] = False,
     seed: SeedOption = None,
+    fail_on_findings: FailOption = False,
     as_json: JsonOption = False,
 ) -> int:
     """Do one run now: every suite and endpoint of the config, or those named."""
@@ -139,7 +142,10 @@ def run(
             print_json(summary.as_json())
         else:
             print_run(store, summary, project.database)
-    return exit_code(summary)
+            for finding in summary.findings:
+                print_finding(finding)
+    code = exit_code(summary)
+    return EXIT_FINDINGS if code == EXIT_DONE and fail_on_findings and changed(summary.findings) else code
 
 
 def exit_code(summary: Summary) -> int:
@@ -160,8 +166,14 @@ def notify(project: Project, summary: Summary) -> None:
             err.print(f"note: {sent.problem}", markup=False)
 
 
-def watch(config: ConfigOption = DEFAULT_CONFIG, db: DbOption = None) -> int:
-    """Run on the schedule in the config until stopped. One watcher per database."""
+def watch(
+    config: ConfigOption = DEFAULT_CONFIG, db: DbOption = None, fail_on_findings: FailOption = False
+) -> int:
+    """Run on the schedule in the config until stopped. One watcher per database.
+
+    With --fail-on-findings the exit code, once stopped, says whether anything was found meanwhile.
+    """
+    found: list[Finding] = []
     project = load_project(config, db)
     if not project.config.schedules:
         raise UsageError(
@@ -179,6 +191,9 @@ def watch(config: ConfigOption = DEFAULT_CONFIG, db: DbOption = None) -> int:
 
             def on_end(summary: Summary) -> None:
                 out.print(summary.words(), markup=False)
+                found.extend(summary.findings)
+                for finding in summary.findings:
+                    print_finding(finding)
                 notify(project, summary)
 
             watcher.on_end = on_end
@@ -186,4 +201,4 @@ def watch(config: ConfigOption = DEFAULT_CONFIG, db: DbOption = None) -> int:
 
         stoppable(main)
     out.print("stopped")
-    return EXIT_DONE
+    return EXIT_FINDINGS if fail_on_findings and changed(found) else EXIT_DONE

@@ -203,7 +203,26 @@ class Vantage(Section):
     """Account tier, such as `free`, `paid` or `research`."""
 
 
-AlertKind = Literal["incomplete", "denied", "budget"]
+class Findings(Section):
+    """How claims of change are made. Any change here starts a new period of the alpha ledger, which is recorded."""
+
+    alpha: float = Field(default=0.01, gt=0, le=0.2, allow_inf_nan=False)
+    """Chance of any false persistent finding in a year, over everything this file watches."""
+    incident_alpha: float = Field(default=0.05, gt=0, le=0.5, allow_inf_nan=False)
+    """The same for incidents, the fast and provisional tier."""
+    incident_day_sd: float = Field(default=0.25, gt=0, le=3, allow_inf_nan=False)
+    """How much ordinary days may differ for the incident tier, as a standard deviation on the logit scale."""
+    horizon_days: int = Field(default=365, ge=30, le=3_660)
+    """Days for which the chances above hold; after so many days evidence starts anew."""
+    coverage_min: float = Field(default=0.8, gt=0, le=1, allow_inf_nan=False)
+    """Share of a stream's planned calls a run must have measured; below it the run is missing, not zero."""
+    margin: float = Field(default=0.05, gt=0, lt=1, allow_inf_nan=False)
+    """Largest difference, as a share, that still counts as `no change`."""
+    level: float = Field(default=0.95, ge=0.5, lt=1, allow_inf_nan=False)
+    """Confidence of the intervals of effects and dates."""
+
+
+AlertKind = Literal["incomplete", "denied", "budget", "finding"]
 
 
 class Alerts(Section):
@@ -211,9 +230,9 @@ class Alerts(Section):
 
     urls_env: str | None = None
     """Environment variable with notification URLs (Apprise syntax), space-separated; left out, no alerts."""
-    on: Annotated[tuple[AlertKind, ...], Field(strict=False)] = ("incomplete", "denied", "budget")
+    on: Annotated[tuple[AlertKind, ...], Field(strict=False)] = ("incomplete", "denied", "budget", "finding")
     """`incomplete`: coverage of a run below `coverage_below`; `denied`: an endpoint refuses access;
-    `budget`: a run stopped because a budget was used up."""
+    `budget`: a run stopped because a budget was used up; `finding`: a claim was raised, confirmed or withdrawn."""
     coverage_below: float = Field(default=0.9, ge=0, le=1, allow_inf_nan=False)
     """Share of planned calls that must have been measured."""
 
@@ -250,3 +269,5 @@ class Config(Section):
     """`[alerts]`: whom to tell."""
     custody: Custody = Custody()
     """`[custody]`: who signs the record, and who says when."""
+    findings: Findings = Findings()
+    """`[findings]`: how claims of change are made."""

@@ -1,14 +1,18 @@
 """One cycle, and the schedule."""
 
 from harness.monitor.calibration import resumable
+from harness.monitor.claims import Claims, open_claims, planned_ledger, take_in
 from harness.monitor.cycle import Access, Summary, next_seed, run_cycle
 from harness.monitor.keeping import Progress
+from harness.monitor.overview import Overview, overview, replay_streams
 from harness.monitor.regrade import Regraded, regrade
 from harness.monitor.schedule import Standing, cron_mistake, standing
 from harness.monitor.watch import Watch
 
 __all__ = [
     "Access",
+    "Claims",
+    "Overview",
     "Progress",
     "Regraded",
     "Standing",
@@ -16,8 +20,13 @@ __all__ = [
     "Watch",
     "cron_mistake",
     "next_seed",
+    "open_claims",
+    "overview",
+    "planned_ledger",
     "regrade",
+    "replay_streams",
     "resumable",
     "run_cycle",
     "standing",
+    "take_in",
 ]

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from harness import __version__
+from harness.claims import Finding, finding_json
 from harness.config import AlertKind, Config, Endpoint, config_hash, config_json
 from harness.errors import UsageError
 from harness.limits import Budget, Clock
 from harness.local import Servers
-from harness.monitor import provenance
+from harness.monitor import claims, provenance
 from harness.monitor.keeping import Flusher, Progress, Writer
 from harness.plan import Plan, make_plan
 from harness.records import JSON, Outcome, RunHeader, RunStatus, derive_seed
 from harness.runner import Stop, Target, run
-from harness.store import EndpointRecord, Store, suite_record
+from harness.store import EndpointRecord, EventRow, Store, suite_record
 from harness.suites import Suite
 
 
@@ -37,6 +38,10 @@ class Summary:
     seconds: float
     stopped_by: str | None
     """Which budget, or why it was stopped; None for a finished run."""
+    findings: tuple[Finding, ...] = ()
+    """Claims that this run gave reason to raise."""
+    events: tuple[EventRow, ...] = ()
+    """Earlier findings that this run confirmed or withdrew."""
 
     @property
     def coverage(self) -> float:
@@ -66,6 +71,11 @@ class Summary:
             "cost_usd": round(self.cost_usd, 6),
             "seconds": round(self.seconds, 3),
             "stopped_by": self.stopped_by,
+            "findings": [finding_json(each) for each in self.findings],
+            "events": [
+                {"finding": each.finding_id, "standing": each.standing.value, "words": each.words}
+                for each in self.events
+            ],
         }
 
     def incidents(self, coverage_below: float) -> Iterator[tuple[AlertKind, str]]:
@@ -78,6 +88,13 @@ class Summary:
                 "denied",
                 f"{self.words()}. {denied} calls were denied access: harness show --run {self.run_id} --outcome denied",
             )
+        for finding in self.findings:
+            yield (
+                "finding",
+                f"{finding.headline} ({finding.tier.value}; harness findings shows it, id {finding.id})",
+            )
+        for event in self.events:
+            yield "finding", f"Finding {event.finding_id} is {event.standing.value}: {event.words}"
         if self.coverage < coverage_below:
             yield "incomplete", f"{self.words()}. Coverage {self.coverage:.0%} is below {coverage_below:.0%}."
 
@@ -157,6 +174,9 @@ async def run_cycle(
             name: Target(endpoint, access.keys.get(name), access.proxies.get(name))
             for name, endpoint in endpoints.items()
         }
+        watched = claims.open_claims(config, suites, store, clock.now_us(), clock.kind)
+        for note in watched.notes:
+            on_note(note)
         if resume is None:
             run_id = store.begin_run(
                 run_header(config, plan, clock, trigger),
@@ -170,7 +190,15 @@ async def run_cycle(
             done = store.done_indexes(run_id)
         progress = Progress(run_id, len(plan), sum(done) if done else 0, started_s=clock.monotonic_s())
         progress.outcomes.update(store.outcomes(run_id))
-        return await _send(config, plan, store, run_id, targets, done, clock, stop, progress, on_progress)
+        summary = await _send(config, plan, store, run_id, targets, done, clock, stop, progress, on_progress)
+    if summary.status is not RunStatus.DONE:
+        return summary
+    taken = claims.take_in(config, watched, store, run_id, clock.now_us())
+    if taken is None:
+        return summary
+    for note in taken.notes:
+        on_note(note)
+    return replace(summary, findings=taken.findings, events=taken.events)
 
 
 async def _send(

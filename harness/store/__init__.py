@@ -1,5 +1,6 @@
 """All the SQL there is: evidence, judgements and sums in one SQLite file, each row named by a hash."""
 
+from harness.store.finding_rows import EventRow, PeriodRow, RunCounts, StepRow, UpdateRow
 from harness.store.frames import Origin
 from harness.store.rows import (
     EndpointRecord,
@@ -17,17 +18,22 @@ from harness.store.store import Store
 __all__ = [
     "CommitmentRow",
     "EndpointRecord",
+    "EventRow",
     "LockHolder",
     "Origin",
+    "PeriodRow",
     "Problem",
+    "RunCounts",
     "RunInfo",
     "RunState",
     "SealRow",
     "Seals",
+    "StepRow",
     "Store",
     "Stored",
     "SuiteRecord",
     "SuiteState",
+    "UpdateRow",
     "Verification",
     "suite_record",
 ]

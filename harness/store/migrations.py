@@ -13,6 +13,7 @@ from typing import cast
 from sqlite_utils import Database, Migrations
 from sqlite_utils.db import Table
 
+from harness.store.m003_findings import FINDINGS
 from harness.store.m004_origins import ORIGINS
 from harness.store.m006_seals import m006_seals
 from harness.store.rows import APPLICATION_ID
@@ -320,6 +321,15 @@ def m002_judgement(db: Database) -> None:
     db.execute(
         """INSERT INTO spend SELECT sent_us - sent_us % 3600000000 AS hour_us, run_id, count(*), 0, 0, 0.0
            FROM exchanges WHERE final GROUP BY hour_us, run_id"""
+    )
+
+
+@MIGRATIONS()
+def m003_findings(db: Database) -> None:
+    """The alpha ledger, streams, steps and findings."""
+    _create(db, FINDINGS)
+    cast("Table", db["finding_chain"]).insert(
+        {"id": 1, "periods": 0, "period_hash": None, "updates": 0, "update_hash": None}
     )
 
 

@@ -14,6 +14,7 @@ from harness.dataformat import OriginData
 from harness.errors import StoreError
 from harness.records import Exchange, Observation, RunHeader, RunStatus
 from harness.store.connection import WriterLock, lock_holder, open_for_reading, open_for_writing
+from harness.store.findings import Findings
 from harness.store.frames import Frames, Origin
 from harness.store.lines import Lines
 from harness.store.origins import Origins
@@ -50,6 +51,8 @@ class Store:
         self._writer = None if lock is None else Writer(connection, path, guard, self._reader, self._runs)
         self.seals = Seals(self._reader, self._writer)
         """Seals and commitments, and what they are made over."""
+        self.findings = Findings(self._reader, self._writer)
+        """The alpha ledger, streams and their steps, findings."""
 
     @classmethod
     def open(cls, path: Path, *, mode: Literal["write", "read"]) -> Store:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from harness.store.reading import Reader
 from harness.store.rows import Verification
 from harness.store.verify_chain import ChainCheck
+from harness.store.verify_findings import check_findings
 from harness.store.verify_origins import check_origins
 from harness.store.verify_report import Report
 from harness.store.verify_seals import check_seals
@@ -42,6 +43,7 @@ def verify(
         with report.stage("origins"):
             check_origins(report)
         check_seals(report)
+        check_findings(report)
         for table, sql in _UNUSED.items():
             with report.stage(table):
                 for (row_id,) in connection.execute(sql):

@@ -1,0 +1,164 @@
+"""Changes that are read off, not estimated: access denied, another served name, other token counts for fixed texts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from harness.claims import Finding, Kind, Tier, Verdict
+from harness.findings.explain import MAKERS, Direction, finding_id
+from harness.findings.scores import Floats, Layout, RunTallies, Score
+from harness.findings.state import StreamState
+from harness.findings.streams import Signal, Stream
+from harness.records import JSON, canonical_json
+
+LEAST_SHARE = 0.05
+"""A served name counts when at least this share of the replies, and two of them, bear it."""
+DENIED_SHARE = 0.5
+"""Access counts as denied when at least this share of the calls that came back were."""
+LEAST_TEXTS = 3
+"""Token counts count as changed when so many fixed texts, or half of them, are counted differently."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """What one run showed of a fact."""
+
+    score: Score
+    input: bytes
+    state: StreamState
+
+
+def read_fact(
+    stream: Stream,
+    state: StreamState,
+    run: RunTallies,
+    layout: Layout,
+    columns: Mapping[tuple[str, str], Mapping[str, Floats]],
+    period: int,
+    simulated: bool,
+) -> tuple[Fact | None, list[Finding]]:
+    """Return what a run shows of a fact, and a finding when it differs from before; None when it shows nothing."""
+    mine = {suite: each for (endpoint, suite), each in columns.items() if endpoint == stream.key.endpoint}
+    if stream.signal is Signal.ACCESS:
+        seen = _access(stream, state, run, mine)
+    elif stream.signal is Signal.SERVED_MODEL:
+        seen = _served(stream, state, run)
+    else:
+        seen = _tokens(stream, state, layout, mine)
+    if seen is None:
+        return None, []
+    fact, n, said, direction = seen
+    new = replace(state, fact=fact)
+    found = [_finding(stream, run, period, simulated, said, direction)] if said else []
+    return Fact(Score(None, None, n, stream.planned), canonical_json(fact), new), found
+
+
+Seen = tuple[dict[str, JSON], int, str, Direction | None]
+"""What is remembered, calls behind it, the headline of a finding (empty: none), its direction."""
+
+
+def _access(
+    stream: Stream, state: StreamState, run: RunTallies, columns: Mapping[str, Mapping[str, Floats]]
+) -> Seen | None:
+    came = sum(float((each["n"] - each["failed"]).sum()) for each in columns.values())
+    denied = sum(float(each["denied"].sum()) for each in columns.values())
+    if came == 0:
+        return None
+    now, before = denied >= DENIED_SHARE * came, state.fact.get("denied")
+    reasons = ", ".join(run.denied_for.get(stream.key.endpoint, ())) or "no reason given"
+    words = ""
+    if before is False and now:
+        words = (
+            f"{stream.key.endpoint}: access was denied in run {run.run_id} ({reasons}) to {denied:.0f} of {came:.0f} "
+            f"calls, after it had answered before: consistent with access being withdrawn for this account or place"
+        )
+    elif before is True and not now:
+        words = f"{stream.key.endpoint}: answers again in run {run.run_id}, after access had been denied"
+    return {"denied": now, "run": run.run_id}, int(came), words, "down" if now else "up"
+
+
+def _served(stream: Stream, state: StreamState, run: RunTallies) -> Seen | None:
+    counts = run.served.get(stream.key.endpoint, {})
+    total = sum(counts.values())
+    names: list[str] = sorted(
+        name for name, n in counts.items() if n >= max(2, LEAST_SHARE * total) or total < 4
+    )
+    if not names:
+        return None
+    known: Any = state.fact.get("known", [])
+    before: Any = state.fact.get("names", [])
+    words = ""
+    if before and names != before and names not in known:
+        words = (
+            f"{stream.key.endpoint}: replies now name {_listed(names)} where they named {_listed(before)}: "
+            f"consistent with another model or another version of it behind the endpoint"
+        )
+    sets = [*known, names] if names not in known else list(known)
+    return {"names": names, "known": sets, "run": run.run_id}, total, words, None
+
+
+def _listed(names: list[str]) -> str:
+    shown = [name[:60] for name in names[:3]]
+    return " and ".join(shown) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
+def _tokens(
+    stream: Stream, state: StreamState, layout: Layout, columns: Mapping[str, Mapping[str, Floats]]
+) -> Seen | None:
+    mine = columns.get(stream.key.suite)
+    if mine is None:
+        return None
+    places = layout.places(stream)
+    measured, total = mine["measured"][places], mine["input_tokens"][places]
+    counted = (measured > 0) & (total > 0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        each = np.where(counted, total / measured, np.nan)
+    now = {
+        probe.id: round(float(count), 6)
+        for probe, count in zip(layout.probes(stream), each, strict=True)
+        if count > 0
+    }
+    if not now:
+        return None
+    before: Any = state.fact.get("counts", {})
+    both = sorted(set(before) & set(now))
+    other = [probe for probe in both if before[probe] != now[probe]]
+    words = ""
+    if both and (len(other) >= LEAST_TEXTS or 2 * len(other) >= len(both)) and other:
+        first = other[0]
+        words = (
+            f"{stream.key.endpoint}: {len(other)} of {len(both)} fixed texts are counted as other numbers of "
+            f"tokens than before ({first}: {before[first]:g} then, {now[first]:g} now): consistent with another "
+            f"tokenizer, model or wrapping of the prompt"
+        )
+    kept: dict[str, JSON] = {"counts": {**before, **now}}
+    return kept, int(measured.sum()), words, None
+
+
+def _finding(
+    stream: Stream, run: RunTallies, period: int, simulated: bool, said: str, direction: Direction | None
+) -> Finding:
+    caveats = ["Read off from the replies, not estimated: it needs no share of the false-alarm budget."]
+    if stream.signal is Signal.SERVED_MODEL:
+        caveats.append("A name is what the provider says: one name can stand for different weights.")
+    if simulated:
+        caveats.insert(0, "Simulated: a rehearsal, no real provider was asked.")
+    return Finding(
+        id=finding_id(period, stream.name, Tier.PERSISTENT, run.run_id),
+        kind=Kind.ACCESS if stream.signal is Signal.ACCESS else Kind.IDENTITY,
+        tier=Tier.PERSISTENT,
+        verdict=Verdict.CHANGE,
+        stream=stream.key,
+        headline=("Simulated. " if simulated else "") + said + ".",
+        found_us=run.started_us,
+        run_id=run.run_id,
+        period=period,
+        direction=direction,
+        strength="a fact of the replies",
+        caveats=tuple(caveats),
+        makers=MAKERS,
+    )

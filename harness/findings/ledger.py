@@ -1,0 +1,229 @@
+"""The alpha ledger: how a year's budget of false alarms is divided over the streams, fixed before the first run.
+
+Each stream's evidence is a Shiryaev-Roberts sum, whose expectation grows by one per counted run if nothing changes.
+The streams of an endpoint are averaged with fixed weights (valid under any dependence between them), and an alarm
+is an average of at least `groups x runs / alpha`: over all endpoints and `runs` runs, the chance of any false alarm
+is then at most alpha. Because a new period only sets the sums back to nothing, changes within a year spend no more
+of the year's budget than one undisturbed year.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from harness.claims import Tier
+from harness.config import Config
+from harness.findings.streams import FACTS, Signal, Stream, asked_of, endpoint_settings, graders_of, streams
+from harness.records import JSON, canonical_json, sha256
+from harness.stats import normal_scores
+from harness.suites import Suite
+
+VERSION = 1
+"""Version of the rules in this room: raised with any change that can alter a step, an alarm or a finding."""
+REFERENCE_RUNS = 3
+"""Runs that make the frozen reference of an identity stream before its first step."""
+SETTINGS = normal_scores.NormalScoreSettings()
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """Who may raise a finding, with which share of which budget."""
+
+    streams: tuple[Stream, ...]
+    weights: Mapping[str, float]
+    """Share of each counted stream in its group's average; each group's sum to 1."""
+    groups: tuple[str, ...]
+    """Endpoints with counted streams."""
+    references: tuple[str, ...]
+    """Endpoints believed unaffected, asked to see what is common to all."""
+    alpha: float
+    incident_alpha: float
+    horizon_days: int
+    runs: int
+    """Runs the budget is made for: those the schedules plan within the horizon, at least one a day."""
+    settings: Mapping[str, JSON] = dataclasses.field(hash=False)
+    """Everything else that was fixed before: endpoints, suites, graders, rules and their versions."""
+
+    def threshold(self, tier: Tier) -> float:
+        """Return the level at which a group's average alarms."""
+        alpha = self.alpha if tier is Tier.PERSISTENT else self.incident_alpha
+        return max(1, len(self.groups)) * self.runs / alpha
+
+    def chance(self, tier: Tier, e_value: float) -> float:
+        """Return the chance, at most, that evidence so strong shows anywhere within the horizon if nothing changes."""
+        alpha = self.alpha if tier is Tier.PERSISTENT else self.incident_alpha
+        return min(1.0, alpha * self.threshold(tier) / e_value) if e_value > 0 else 1.0
+
+    def of(self, name: str) -> Stream:
+        """Return a stream by its name."""
+        return next(stream for stream in self.streams if stream.name == name)
+
+    def body(self) -> dict[str, JSON]:
+        """Return the ledger as JSON data, in the form that is stored and hashed."""
+        listed: list[JSON] = [
+            {
+                "stream": stream.name,
+                "group": stream.group,
+                "definition": stream.definition,
+                "planned": stream.planned,
+                "weight": self.weights.get(stream.name, 0.0),
+            }
+            for stream in self.streams
+        ]
+        return {
+            "format": "harness.ledger/1",
+            "alpha": self.alpha,
+            "incident_alpha": self.incident_alpha,
+            "horizon_days": self.horizon_days,
+            "runs": self.runs,
+            "groups": list(self.groups),
+            "threshold": self.threshold(Tier.PERSISTENT),
+            "incident_threshold": self.threshold(Tier.INCIDENT),
+            "streams": listed,
+            "settings": dict(self.settings),
+        }
+
+    @property
+    def text(self) -> str:
+        """Return the canonical JSON."""
+        return canonical_json(self.body()).decode()
+
+    @property
+    def hash(self) -> str:
+        """Return the hash of the canonical JSON."""
+        return sha256(self.text.encode())
+
+    def words(self) -> list[str]:
+        """Return the ledger in a few lines for people."""
+        counted = [stream for stream in self.streams if stream.counted]
+        facts = len(self.streams) - len(counted)
+        kinds = Counter(stream.key.signal for stream in counted)
+        per_kind = ", ".join(f"{count} {signal}" for signal, count in kinds.items())
+        return [
+            f"alpha ledger {self.hash[7:15]}: at most {self.alpha:.3g} false persistent findings and "
+            f"{self.incident_alpha:.3g} false incidents in {self.horizon_days} days ({self.runs:,} runs), "
+            f"over everything below",
+            f"{len(counted)} streams of {len(self.groups)} endpoint(s) share it ({per_kind or 'none'}); "
+            f"{facts} facts (access, served model, token counts) need no share",
+            f"alarm level: an endpoint's average evidence of {self.threshold(Tier.PERSISTENT):,.0f} "
+            f"(incidents {self.threshold(Tier.INCIDENT):,.0f})",
+        ]
+
+
+def ledger(config: Config, suites: Mapping[str, Suite], runs: int | None = None) -> Ledger:
+    """Return the ledger that a config and its suites give.
+
+    Args:
+        config: who is asked what, and the budget in `[findings]`.
+        suites: name -> suite, at least those the config names.
+        runs: runs that the schedules plan within the horizon; left out, one a day.
+    """
+    wanted, found = config.findings, streams(config, suites)
+    groups = tuple(dict.fromkeys(stream.group for stream in found if stream.counted))
+    return Ledger(
+        found,
+        _weights(found),
+        groups,
+        tuple(name for name, endpoint in config.endpoints.items() if endpoint.reference),
+        wanted.alpha,
+        wanted.incident_alpha,
+        wanted.horizon_days,
+        max(runs or 0, wanted.horizon_days),
+        _settings(config, suites),
+    )
+
+
+def _weights(found: tuple[Stream, ...]) -> dict[str, float]:
+    """Divide each group evenly over its suites, a suite over its signals, a signal over its topics."""
+    counted = [stream for stream in found if stream.counted]
+    suites = {(s.group, s.key.suite) for s in counted}
+    signals = {(s.group, s.key.suite, s.signal) for s in counted}
+    per_group = Counter(group for group, _ in suites)
+    per_suite = Counter((group, suite) for group, suite, _ in signals)
+    per_signal = Counter((s.group, s.key.suite, s.signal) for s in counted)
+    return {
+        s.name: 1
+        / per_group[s.group]
+        / per_suite[s.group, s.key.suite]
+        / per_signal[s.group, s.key.suite, s.signal]
+        for s in counted
+    }
+
+
+def _settings(config: Config, suites: Mapping[str, Suite]) -> dict[str, JSON]:
+    asked = {name: asked_of(config, name) for name in config.endpoints}
+    endpoints: dict[str, JSON] = {
+        name: {
+            "settings": endpoint_settings(config, name),
+            "reference": config.endpoints[name].reference,
+            "graders": {suite: list(graders_of(config, name, suites[suite])) for suite in asked[name]},
+        }
+        for name in config.endpoints
+        if asked[name]
+    }
+    used = sorted({suite for names in asked.values() for suite in names})
+    rules: dict[str, JSON] = {
+        "findings": VERSION,
+        "normal_scores": normal_scores.VERSION,
+        "settings": {key: _plain(value) for key, value in dataclasses.asdict(SETTINGS).items()},
+        "reference_runs": REFERENCE_RUNS,
+        "u": "derive_seed('u', run seed, stream) + 0.5, over 2**31",
+    }
+    return {
+        "claims": config.findings.model_dump(mode="json"),
+        "endpoints": endpoints,
+        "suites": {
+            name: {
+                "version": suites[name].version,
+                "content_hash": suites[name].content_hash,
+                "selection": suites[name].selection.as_json(),
+                "samples": config.suites[name].samples,
+            }
+            for name in used
+        },
+        "rules": rules,
+        "facts": sorted(signal.value for signal in FACTS),
+        "signals": [signal.value for signal in Signal],
+    }
+
+
+def _plain(value: Any) -> JSON:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def changes(before: str, after: str) -> list[str]:
+    """Return in words what differs between two stored ledgers, the most telling first."""
+    old, new = json.loads(before), json.loads(after)
+    found: list[str] = []
+    for name, words in (
+        ("alpha", "alpha"),
+        ("incident_alpha", "incident alpha"),
+        ("horizon_days", "horizon"),
+    ):
+        if old[name] != new[name]:
+            found.append(f"{words} {old[name]:g} -> {new[name]:g}")
+    if old["runs"] != new["runs"]:
+        found.append(f"planned runs {old['runs']} -> {new['runs']}")
+    for kind in ("endpoints", "suites"):
+        was, now = old["settings"][kind], new["settings"][kind]
+        found += [f"{kind[:-1]} {name} added" for name in sorted(set(now) - set(was))]
+        found += [f"{kind[:-1]} {name} removed" for name in sorted(set(was) - set(now))]
+        for name in sorted(set(was) & set(now)):
+            parts = sorted(key for key in now[name] if now[name][key] != was[name].get(key))
+            if parts:
+                found.append(f"{kind[:-1]} {name}: {', '.join(parts)} changed")
+    for part, words in (("rules", "rules of inference"), ("claims", "[findings]")):
+        was, now = old["settings"][part], new["settings"][part]
+        parts = sorted(key for key in {*was, *now} if was.get(key) != now.get(key))
+        parts = [key for key in parts if key not in ("alpha", "incident_alpha", "horizon_days")]
+        if parts:
+            found.append(f"{words}: {', '.join(parts)} changed")
+    was, now = ({each["stream"] for each in side["streams"]} for side in (old, new))
+    if was != now and not found:
+        found.append(f"{len(now - was)} streams added, {len(was - now)} removed")
+    return found or ["the ledger's own form changed"]

@@ -1,0 +1,128 @@
+"""How each stream stands when somebody asks: no change within the margin, or inconclusive; silence is neither."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import exp
+
+from harness.claims import StreamKey, Verdict
+from harness.findings.history import Point
+from harness.findings.ledger import Ledger
+from harness.findings.locate import unit
+from harness.findings.state import StreamState, log_average
+from harness.findings.streams import Signal, Stream
+from harness.records import JSON
+from harness.stats import Interval
+from harness.stats.means import equivalence, mean_shift
+
+RECENT = 14
+"""The latest runs that are compared with those before."""
+BASELINE = 7
+"""Fewest runs before them."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamStanding:
+    """One stream as it stands: not a finding of change, and not silence."""
+
+    key: StreamKey
+    verdict: Verdict
+    """`no change` (within the margin, by two one-sided tests) or `inconclusive`."""
+    runs: int
+    """Runs of its present baseline."""
+    shift: Interval | None
+    """The latest runs against those before, the run as unit."""
+    margin: float
+    e_value: float | None
+    """Its own evidence now, larger of both directions averaged; None before there is any."""
+    words: str
+
+    def as_json(self) -> dict[str, JSON]:
+        """Return it as JSON data."""
+        shift = self.shift
+        return {
+            "stream": self.key.name,
+            "verdict": self.verdict.value,
+            "runs": self.runs,
+            "difference": None if shift is None else shift.estimate,
+            "low": None if shift is None else shift.low,
+            "high": None if shift is None else shift.high,
+            "level": None if shift is None else shift.level,
+            "margin": self.margin,
+            "e_value": self.e_value,
+            "words": self.words,
+        }
+
+
+def standings(
+    ledger: Ledger,
+    states: Mapping[tuple[str, str], StreamState],
+    points: Mapping[str, Sequence[Point]],
+    period: int,
+    *,
+    margin: float,
+    level: float,
+) -> list[StreamStanding]:
+    """Return how every counted stream of a ledger stands.
+
+    The latest runs are compared with those before, since its present baseline began. `no change` is said where the
+    whole interval of the difference lies within the margin, which was fixed beforehand; everything else short of a
+    finding is `inconclusive`. Looked at on many dates, an equivalence is a description of that date.
+
+    Args:
+        ledger: the present one.
+        states: of all streams.
+        points: their runs, oldest first, by name.
+        period: number of the ledger's period.
+        margin: as a share.
+        level: of the interval; the two one-sided tests are at (1 - level) / 2 each.
+    """
+    return [
+        _standing(
+            stream,
+            states.get((stream.name, stream.definition)),
+            points.get(stream.name, ()),
+            period,
+            margin,
+            level,
+        )
+        for stream in ledger.streams
+        if stream.counted
+    ]
+
+
+def _standing(
+    stream: Stream,
+    state: StreamState | None,
+    points: Sequence[Point],
+    period: int,
+    margin: float,
+    level: float,
+) -> StreamStanding:
+    since = 0 if state is None else state.since_us
+    mine = [point for point in points if point.started_us >= since]
+    e_value = None
+    if state is not None:
+        both = log_average([(0.5, each) for each in state.log_evidence(period)])
+        e_value = exp(min(both, 600.0)) if both > float("-inf") else None
+    if stream.signal is Signal.IDENTITY:
+        words = "a distance has no margin of its own: silence here is not `no change`"
+        return StreamStanding(stream.key, Verdict.INCONCLUSIVE, len(mine), None, margin, e_value, words)
+    recent = max(1, min(RECENT, len(mine) - BASELINE))
+    if len(mine) < BASELINE + 2:
+        words = f"{len(mine)} runs: at least {BASELINE + 2} are needed"
+        return StreamStanding(stream.key, Verdict.INCONCLUSIVE, len(mine), None, margin, e_value, words)
+    values = [point.value for point in mine]
+    shift = mean_shift(values[:-recent], values[-recent:], level, 1 / max(1, stream.planned))
+    said = equivalence(shift, margin)
+    verdict = Verdict.NO_CHANGE if said == "no change" else Verdict.INCONCLUSIVE
+    assert shift.estimate is not None
+    assert shift.low is not None
+    assert shift.high is not None
+    words = (
+        f"the latest {recent} runs against the {len(values) - recent} before: {100 * shift.estimate:+.1f} points "
+        f"({level:.0%} interval {100 * shift.low:+.1f} to {100 * shift.high:+.1f}), margin {100 * margin:.0f} points "
+        f"of the {unit(stream.signal)}"
+    )
+    return StreamStanding(stream.key, verdict, len(mine), shift, margin, e_value, words)

@@ -1,0 +1,194 @@
+"""What a stream remembers between runs, and one run's step of it."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from math import exp, log
+
+import numpy as np
+
+from harness.findings.ledger import REFERENCE_RUNS, SETTINGS
+from harness.findings.scores import Score, reference_shares
+from harness.findings.streams import Signal, Stream
+from harness.records import JSON, canonical_json, derive_seed
+from harness.stats.normal_scores import (
+    NormalScoreStep,
+    ScoreState,
+    TallyState,
+    restart,
+    start_scores,
+    start_tallies,
+    step_score,
+    step_tallies,
+)
+from harness.stats.normal_state import from_bytes, to_bytes
+
+FORM = "harness.stream-state/1"
+
+
+@dataclass(frozen=True, slots=True)
+class StreamState:
+    """All that the next run needs of one stream."""
+
+    period: int
+    """The ledger's period its evidence belongs to; in another one the evidence starts at nothing."""
+    engine: ScoreState | TallyState | None = None
+    reference: tuple[Mapping[str, Mapping[str, int]], ...] = field(default=(), hash=False)
+    """Answers of the runs that make the frozen reference of an identity stream."""
+    fact: Mapping[str, JSON] = field(default_factory=dict, hash=False)
+    """What was last read off, for a fact."""
+    since_us: int = 0
+    """Start of the first run of its baseline: later than 0 once an alarm began it again."""
+
+    def encode(self) -> bytes:
+        """Return the state as canonical JSON."""
+        body: dict[str, JSON] = {
+            "form": FORM,
+            "period": self.period,
+            "engine": None if self.engine is None else base64.b64encode(to_bytes(self.engine)).decode(),
+            "reference": [{probe: dict(counts) for probe, counts in run.items()} for run in self.reference],
+            "fact": dict(self.fact),
+            "since_us": self.since_us,
+        }
+        return canonical_json(body)
+
+    def log_evidence(self, period: int) -> tuple[float, float]:
+        """Return the natural logs of the evidence for a drop and for a rise; -inf while there is none."""
+        if self.engine is None or period != self.period or not self.engine.log_down:
+            return -np.inf, -np.inf
+        return _log_mean(self.engine.log_down), _log_mean(self.engine.log_up)
+
+
+def decode(stored: bytes) -> StreamState:
+    """Return the state that `StreamState.encode` wrote.
+
+    Raises:
+        ValueError: it is not one of ours.
+    """
+    body = json.loads(stored)
+    if body.get("form") != FORM:
+        raise ValueError(f"not the state of a stream: {str(body.get('form'))[:40]}")
+    engine = body["engine"]
+    return StreamState(
+        int(body["period"]),
+        None if engine is None else from_bytes(base64.b64decode(engine)),
+        tuple(body["reference"]),
+        body["fact"],
+        int(body["since_us"]),
+    )
+
+
+def draw(seed: int, stream: str) -> float:
+    """Return the number within 0 .. 1 that breaks ties, from the run's seed and the stream's name."""
+    return (derive_seed("u", seed, stream) + 0.5) / 2**31
+
+
+def in_period(state: StreamState | None, period: int) -> StreamState:
+    """Return a state whose evidence belongs to a period: its history is kept, its sums start anew in a new one."""
+    if state is None:
+        return StreamState(period)
+    if state.period == period:
+        return state
+    engine = state.engine
+    return replace(state, period=period, engine=_restarted(engine))
+
+
+def fresh_engine(stream: Stream, n_probes: int) -> ScoreState | TallyState:
+    """Return the engine of a stream before its first run."""
+    return start_tallies(n_probes, SETTINGS) if stream.tallied else start_scores(SETTINGS)
+
+
+def step(
+    stream: Stream, state: StreamState, score: Score, u: float, n_probes: int
+) -> tuple[StreamState, NormalScoreStep]:
+    """Take one run's score into a stream's engine.
+
+    Args:
+        stream: which.
+        state: from the run before, in the right period.
+        score: of this run, with something measured.
+        u: from `draw`.
+        n_probes: probes of the stream, for its first run.
+    """
+    engine = state.engine if state.engine is not None else fresh_engine(stream, n_probes)
+    made: ScoreState | TallyState
+    if isinstance(engine, TallyState):
+        made, done = step_tallies(engine, score.successes, score.trials, u)
+    else:
+        assert score.score is not None
+        made, done = step_score(engine, score.score, u)
+    return replace(state, engine=made), done
+
+
+def rebuilt(
+    stream: Stream, state: StreamState, past: list[tuple[Score, float]], since_us: int, n_probes: int
+) -> StreamState:
+    """Return a stream begun again from some past runs, with no evidence: what follows an alarm.
+
+    Args:
+        stream: which.
+        state: as it stands.
+        past: (score, u) of the runs since the estimated date.
+        since_us: that date.
+        n_probes: probes of the stream.
+    """
+    begun = replace(state, engine=fresh_engine(stream, n_probes), since_us=since_us)
+    for score, u in past:
+        begun, _ = step(stream, begun, score, u, n_probes)
+    return replace(begun, engine=_restarted(begun.engine))
+
+
+def with_reference(state: StreamState, answers: Mapping[str, Mapping[str, int]]) -> StreamState:
+    """Return an identity stream's state with one more of the runs that make its reference."""
+    return replace(state, reference=(*state.reference, {p: dict(c) for p, c in sorted(answers.items())}))
+
+
+def reference_ready(state: StreamState) -> bool:
+    """Say whether the reference is frozen: from then on runs are measured against it."""
+    return len(state.reference) >= REFERENCE_RUNS
+
+
+def reference_of(state: StreamState) -> dict[str, dict[str, float]]:
+    """Return the frozen reference's answer shares."""
+    return reference_shares(list(state.reference))
+
+
+def score_input(stream: Stream, score: Score, answers: Mapping[str, Mapping[str, int]] | None) -> bytes:
+    """Return what a step takes in as canonical JSON: enough to make the step again without the tallies."""
+    body: dict[str, JSON] = {"score": score.score}
+    if stream.tallied:
+        body |= {"successes": list(score.successes), "trials": list(score.trials)}
+    if stream.signal is Signal.IDENTITY and answers is not None:
+        body["answers"] = {probe: dict(counts) for probe, counts in sorted(answers.items())}
+    return canonical_json(body)
+
+
+def read_input(stored: bytes, value: float | None, n: int, planned: int) -> Score:
+    """Return the score a stored step took in."""
+    body = json.loads(stored)
+    return Score(
+        value, body.get("score"), n, planned, tuple(body.get("successes", ())), tuple(body.get("trials", ()))
+    )
+
+
+def log_average(parts: list[tuple[float, float]]) -> float:
+    """Return the log of a weighted average, from (weight, log value)."""
+    known = [(weight, value) for weight, value in parts if weight > 0 and value > -np.inf]
+    if not known:
+        return -np.inf
+    top = max(value for _, value in known)
+    return top + log(sum(weight * exp(value - top) for weight, value in known))
+
+
+def _restarted(engine: ScoreState | TallyState | None) -> ScoreState | TallyState | None:
+    if isinstance(engine, TallyState):
+        return restart(engine)
+    return None if engine is None else restart(engine)
+
+
+def _log_mean(rows: tuple[tuple[float, ...], ...]) -> float:
+    values = np.array(rows, dtype=np.float64).ravel()
+    return float(np.logaddexp.reduce(values) - log(values.size))
