@@ -42,7 +42,7 @@ HEADER = f"""\
 # Written by probes/_make/capability.py: change it there.
 format = 1
 name = "{NAME}"
-version = 2
+version = 3
 title = "Capability ladders, in full"
 description = "{DESCRIPTION}"
 licence = "Apache-2.0"
@@ -61,6 +61,11 @@ note = "The small suite that is called capability-quick now."
 version = 2
 date = "2026-11-22"
 note = "The full suite."
+
+[[versions]]
+version = 3
+date = "2026-11-22"
+note = "Easier first rungs, with worked examples; names of the examples are read as answers."
 """
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 
-from probes._make.capability_tasks import ONLY, SHOW, Dice, Rule, Task, choice, pool, whole
+from probes._make.capability_tasks import ONLY, POOL, SHOW, Dice, Rule, Task, choice, pool, whole
 
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _ONE_DAY = "Answer with only the name of the day."
@@ -28,7 +28,7 @@ def _later(low: int, high: int) -> Callable[[Dice], Sequence[str | int]]:
     """Return a maker of `which day is it in n days`."""
 
     def make(dice: Dice) -> tuple[str, str]:
-        start, days = dice.between(0, 6), dice.between(low, high)
+        start, days = dice.one((0, 1, 2, 3, 4, 6)), dice.between(low, high)
         when = "tomorrow" if days == 1 else f"in {days} days"
         return f"Today is {DAYS[start]}. What day of the week is it {when}?", DAYS[(start + days) % 7]
 
@@ -165,7 +165,7 @@ def dates_and_units() -> Iterator[Task]:
                 "read": r"[Aa]nswer:[\s*`]{{0,6}}((?:\d{{4}}-\d{{2}}-\d{{2}} )?\d{{1,2}}:\d{{2}})",
             }
         shown = (f"{example[0]} {end}", example[1]) if example else None
-        rule = pool(f"{family}-{rung}-{name}", make)
+        rule = pool(f"{family}-{rung}-{name}", make, 6 if (rung, name) == (1, "weekday") else POOL)
         return Task(
             family, rung, name, f"{{case[0]}} {end}", {"case": rule}, grader, target, options=options,
             example=shown, witness="Answer: {case[1]}",
@@ -179,21 +179,31 @@ def dates_and_units() -> Iterator[Task]:
         return Task(family, rung, name, f"{text} {end}", draw, "numeric", target, example=shown)
 
     yield cases(
-        1, "weekday", _later(1, 2), _ONE_DAY, "word",
+        1, "weekday", _later(1, 1), _ONE_DAY, "word",
         ("Today is Saturday. What day of the week is it tomorrow?", "Sunday"),
     )  # fmt: skip
     yield units(
         1, "clock", "It is {a} o'clock now. What hour will it be in {b} hours?", "{a + b}",
-        ("It is 4 o'clock now. What hour will it be in 3 hours?", "7"), a=whole(1, 8), b=whole(2, 4),
+        ("It is 4 o'clock now. What hour will it be in 3 hours?", "4 + 3 = 7"), a=whole(1, 8), b=whole(2, 4),
     )  # fmt: skip
     yield units(
         1, "units", "How many {unit[0]} are there in {a} {unit[1]}?", "{a * unit[2]}",
         ("How many cents are there in 2 euros?", "2 x 100 = 200"),
-        unit=choice(["centimetres", "metres", 100], ["metres", "kilometres", 1000], ["grams", "kilograms", 1000]),
+        unit=choice(["centimetres", "metres", 100], ["cents", "dollars", 100], ["pence", "pounds", 100]),
         a=whole(2, 9),
     )  # fmt: skip
-    yield cases(2, "weekday", _later(2, 6), _ONE_DAY, "word")
-    yield units(2, "clock", "How many minutes are there in {a} hours?", "{60 * a}", a=whole(2, 9))
+    yield cases(
+        2, "weekday", _later(2, 4), _ONE_DAY, "word",
+        ("Today is Saturday. What day of the week is it in 5 days?", "Thursday"),
+    )  # fmt: skip
+    yield units(
+        2,
+        "clock",
+        "How many minutes are there in {a} hours?",
+        "{60 * a}",
+        ("How many minutes are there in 10 hours?", "10 x 60 = 600"),
+        a=whole(2, 9),
+    )
     yield units(
         2, "units", "How many {unit[0]} are there in {a} {unit[1]}?", "{a * unit[2]}",
         unit=choice(

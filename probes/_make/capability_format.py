@@ -82,11 +82,21 @@ def _easy() -> Iterator[Task]:
     yield _task(
         2, "bullets", "Write a list of exactly three {group}. Begin each line with a hyphen and write nothing else.",
         "constraints", options=_rules(_rule("bullets", exactly=3), _rule("lines", exactly=3)),
-        witness="- one\n- two\n- three", group=choice(*_GROUPS),
+        witness="- one\n- two\n- three",
+        example=(
+            "Write a list of exactly three planets. Begin each line with a hyphen and write nothing else.",
+            "- Mars\n- Venus\n- Saturn",
+        ),
+        group=choice(*_GROUPS),
     )  # fmt: skip
     yield _task(
         2, "thrice", "Write the word {w} three times in one line, with one space between. Write nothing else.", "exact",
-        target="{w} {w} {w}", options={"case_sensitive": True}, w=choice(*_PLAIN),
+        target="{w} {w} {w}", options={"case_sensitive": True},
+        example=(
+            "Write the word stone three times in one line, with one space between. Write nothing else.",
+            "stone stone stone",
+        ),
+        w=choice(*_PLAIN),
     )  # fmt: skip
     yield _task(
         2, "sentence", 'Write one short sentence with the word "{w}". Use at most 12 words.', "constraints",

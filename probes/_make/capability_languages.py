@@ -22,6 +22,7 @@ _TELLING: Mapping[str, tuple[tuple[str, ...], str, str]] = {
 }  # fmt: skip
 
 _Texts = Mapping[str, str]
+_WORKED = {"gain": "3 + 5 = 8", "product": "2 x 4 = 8", "age": "40 + 3 = 43"}
 
 
 def _tasks() -> Iterator[tuple[int, str, str, tuple[str, ...], Mapping[str, Rule], _Texts, _Texts]]:
@@ -46,14 +47,23 @@ def _tasks() -> Iterator[tuple[int, str, str, tuple[str, ...], Mapping[str, Rule
     yield 2, "product", "{a * b}", (), {"a": whole(3, 9), "b": whole(3, 9)}, {
         "en": "What is {a} times {b}?", "zh": "{a} 乘以 {b} 等于多少？", "es": "¿Cuánto es {a} por {b}?",
         "fr": "Combien font {a} fois {b} ?", "de": "Wie viel ist {a} mal {b}?",
-    }, {}  # fmt: skip
+    }, {
+        "en": "What is 2 times 4?", "zh": "2 乘以 4 等于多少？",
+        "es": "¿Cuánto es 2 por 4?", "fr": "Combien font 2 fois 4 ?",
+        "de": "Wie viel ist 2 mal 4?",
+    }  # fmt: skip
     yield 2, "age", "{a + b}", (), {"who": {}, "a": whole(8, 29), "b": whole(4, 15)}, {
         "en": "{who} is {a} years old. How old will {who} be in {b} years?",
         "zh": "{who}今年{a}岁。{b}年以后{who}多少岁？",
         "es": "{who} tiene {a} años. ¿Cuántos años tendrá {who} dentro de {b} años?",
         "fr": "{who} a {a} ans. Quel âge aura {who} dans {b} ans ?",
         "de": "{who} ist {a} Jahre alt. Wie alt ist {who} in {b} Jahren?",
-    }, {}  # fmt: skip
+    }, {
+        "en": "Max is 40 years old. How old will Max be in 3 years?", "zh": "小华今年40岁。3年以后小华多少岁？",
+        "es": "Max tiene 40 años. ¿Cuántos años tendrá Max dentro de 3 años?",
+        "fr": "Max a 40 ans. Quel âge aura Max dans 3 ans ?",
+        "de": "Max ist 40 Jahre alt. Wie alt ist Max in 3 Jahren?",
+    }  # fmt: skip
     yield 3, "change", "{n - a * p}", ("a * p < n",), {
         "who": {}, "a": whole(3, 9), "p": whole(4, 12), "n": choice(50, 100),
     }, {
@@ -233,7 +243,7 @@ def multilingual() -> Iterator[Task]:
             end = only if rung <= 2 else show
             join = "" if language == "zh" else " "
             drawn = {key: rule or choice(*names) for key, rule in draw.items()}
-            shown = (f"{examples[language]}{join}{end}", "3 + 5 = 8") if examples else None
+            shown = (f"{examples[language]}{join}{end}", _WORKED[name]) if examples else None
             yield Task(
                 "multilingual", rung, name, f"{texts[language]}{join}{end}", drawn, "numeric", target, where,
                 options={"decimal": ","} if language in ("es", "fr", "de") else {}, example=shown, language=language,

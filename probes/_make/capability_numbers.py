@@ -109,14 +109,18 @@ def word_problems() -> Iterator[Task]:
     )  # fmt: skip
     yield _story(
         2, "shelves", "There are {a} shelves with {b} {thing} on each. How many {thing} are there in all?", "{a * b}",
+        example=("There are 2 shelves with 4 nuts on each. How many nuts are there in all?", "2 x 4 = 8"),
         thing=thing, a=whole(2, 8), b=whole(3, 9),
     )  # fmt: skip
     yield _story(
         2, "share", "{who} shares {n} {thing} equally among {b} friends. How many {thing} does each friend get?",
-        "{q}", who=who, thing=thing, b=whole(2, 6), q=whole(3, 9), n={"value": "b * q"},
+        "{q}",
+        example=("Max shares 6 nuts equally among 2 friends. How many nuts does each friend get?", "6 / 2 = 3"),
+        who=who, thing=thing, b=whole(2, 6), q=whole(3, 9), n={"value": "b * q"},
     )  # fmt: skip
     yield _story(
         2, "age", "{who} is {a} years old. {other} is {b} years older. How old is {other}?", "{a + b}",
+        example=("Max is 20 years old. Eva is 5 years older. How old is Eva?", "20 + 5 = 25"),
         who=who, other=other, a=whole(8, 29), b=whole(4, 15),
     )  # fmt: skip
     yield _story(

@@ -103,7 +103,10 @@ PROGRAMS: tuple[tuple[int, str, str, tuple[tuple[int, int], ...]], ...] = (
     ),
 )  # fmt: skip
 _EXAMPLES = {
-    "sum": ("print(1 + 1)", "2"),
+    "names": ("x = 1\ny = x + 4\nprint(y)", "1 + 4 = 5"),
+    "length": ('word = "sea"\nprint(len(word))', "3"),
+    "item": ("numbers = [5, 8, 9]\nprint(numbers[1])", "8"),
+    "sum": ("print(1 + 1)", "1 + 1 = 2"),
     "name": ("x = 5\nprint(x)", "5"),
     "text": ('print("window")', "window"),
 }
@@ -140,7 +143,7 @@ def code_reading() -> Iterator[Task]:
         end = bare if rung <= 2 else shown_work
         text = f"{asked} {end}\n\n"
         example = None
-        if name in _EXAMPLES and rung == 1:
+        if name in _EXAMPLES:
             shown, answer = _EXAMPLES[name]
             example = (text + shown, answer)
         options = {} if numeric else {"read": "[Aa]nswer:[\\s*`'\"]{{0,8}}([^\\n`*'\"]{{1,80}})"}

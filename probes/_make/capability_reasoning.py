@@ -261,7 +261,7 @@ def logic() -> Iterator[Task]:
         text = " ".join(f"{{case[{place}]}}" for place in range(width - 1))
         numeric = isinstance(rule["choice"][0][-1], int)
         yes_no = rule["choice"][0][-1] in ("yes", "no")
-        options = {} if numeric else {"among": ["yes", "no"] if yes_no else list(NAMES)}
+        options = {} if numeric else {"among": ["yes", "no"] if yes_no else [*NAMES, "Max", "Eva"]}
         shown = (f"{example[0]} {end}".strip(), example[1]) if example else None
         return Task(
             "logic", rung, name, f"{text} {end}".strip(), {"case": rule}, "numeric" if numeric else "word",
@@ -278,7 +278,7 @@ def logic() -> Iterator[Task]:
     yield task(1, "gifts", _gifts(1), ONLY_NAME, gift)
     yield task(2, "order", _ordering(3, mixed=True, ask="most"), ONLY_NAME)
     yield task(2, "liars", _knaves, ONLY_NAME)
-    yield task(2, "gifts", _gifts(3), ONLY_NAME)
+    yield task(2, "gifts", _gifts(2), ONLY_NAME, gift)
     yield task(3, "order", _ordering(4, mixed=True, ask="most"), SHOW_NAME)
     yield task(3, "swaps", _swaps(3, 3), SHOW_NAME)
     yield task(3, "liars", _liars(3), SHOW)

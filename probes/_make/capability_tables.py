@@ -19,6 +19,7 @@ _SHIPS = (
     "Lapwing", "Merlin", "Nereid", "Osprey", "Petrel", "Quail", "Raven", "Siskin", "Tern", "Ursa", "Vesper", "Wigeon",
     "Xenia", "Ymir", "Zephyr", "Auk", "Bittern", "Curlew", "Dotterel", "Eider", "Flamingo",
 )  # fmt: skip
+_SHOWN = {"shop": ("pot", "tin"), "club": ("Max", "Eva"), "port": ("Albatross", "Pelican")}
 _MEMBERS = (*NAMES, "Abel", "Bo", "Cleo", "Dov", "Elsa", "Finn", "Greta", "Hugo")
 
 
@@ -171,7 +172,7 @@ def table_lookup() -> Iterator[Task]:
     for domain in (SHOP, CLUB, PORT):
         makers = (
             _look(domain, 3, 2),
-            _look(domain, 9, 4),
+            _look(domain, 6, 4),
             _extreme(domain, 10),
             _sum(domain, 14),
             _weighted(domain, 20),
@@ -181,7 +182,13 @@ def table_lookup() -> Iterator[Task]:
             rule = pool(f"table-{rung}-{domain.name}", make)
             word = rung == 3
             end = ONLY if rung <= 2 else "Answer with only the name." if word else SHOW
+            example = None
+            if rung == 1:
+                one, two = _SHOWN[domain.name]
+                shown = written(domain, [(one, "", 12, 0), (two, "", 40, 0)], 2)
+                example = (f"{shown}\n\n{domain.lookup.replace('{key}', two)} {end}", "40")
             yield Task(
                 "table-lookup", rung, domain.name, f"{{case[0]}}\n\n{{case[1]}} {end}", {"case": rule},
-                "word" if word else "numeric", "{case[2]}", options={"among": list(domain.keys)} if word else {},
+                "word" if word else "numeric", "{case[2]}", example=example,
+                options={"among": list(domain.keys)} if word else {},
             )  # fmt: skip
