@@ -10,6 +10,7 @@ from typer.exceptions import Abort, TyperException
 
 from harness import __version__
 from harness.cli import (
+    backup,
     calibrating,
     claims,
     custody,
@@ -57,6 +58,7 @@ reading.register(app)
 claims.register(app)
 showing.register(app)
 evidence.register(app)
+backup.register(app)
 custody.register(app)
 interchange.register(app)
 app.add_typer(local.app, name="local")
