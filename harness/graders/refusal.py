@@ -5,107 +5,58 @@
     >>> detect("I aim to provide a short answer: Paris.").degree is None
     True
 
-A first version: weighted wordings in the opening of an answer, in English, Spanish, French, German and
-Chinese. Refusals that a provider marks in a structured field never depend on it.
+Two small regressions, trained on answers that people judged; see docs/refusal-detector.md for how well they do.
+Their measured error is data: `harness.graders.refusal_error`. Refusals that a provider marks in a structured
+field never depend on it.
 """
 
 from __future__ import annotations
 
-import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
-from harness.graders import refusal_cues as cues
 from harness.graders.base import UNPARSED, Example, Grader
+from harness.graders.refusal_reading import read
+from harness.graders.refusal_weights import Weights, load
 from harness.records import JSON, Grade
 
-VERSION = 1
-
-OPENING = 220
-"""Characters in which a cue has its full weight."""
-SEEN = 900
-"""Characters looked at; a refusal that comes later than this is an answer first."""
-
-_ITEM = re.compile(r"^[ \t]{0,8}(?:\d{1,2}[.):]|[-*•]|step \d)", re.MULTILINE | re.IGNORECASE)
-_PIVOT = re.compile(
-    r"\b(?:however|that said|but i can|but here|nevertheless|i can (?:offer|provide|suggest|tell|give)"
-    r"|here (?:are|is)|instead,? (?:i|you|try|here)|if you(?:'re| are) (?:referring|asking|looking)"
-    r"|sin embargo|cependant|toutefois|allerdings|jedoch)\b|但是|不过|然而"
-)
-_GATE = (
-    "n't", "not", "sorry", "no ", "unable", "apolog", "regret", "declin", "refus", "never", "against", "violat",
-    "guideline", "polic", "condemn", "unethical", "inappropri", "unaccept", "disrespect", "privacy", "private",
-    "confidential", "generali", "personal info", "without", "lo siento", "lamento", "disculp", "discúlp",
-    "inapropiad", "je ne", "désol", "excus", "illégal", "nicht", "kein", "leid", "lehne", "entschuld", "bedau",
-    "unangemessen", "unethisch", "ilegal", "niego",
-)  # fmt: skip
-"""Without one of these no cue that a refusal needs can match: most answers are done here."""
-_CJK = re.compile(r"[\u4e00-\u9fff]")
+VERSION = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """What the detector read: the degree, None for no refusal, and how much the prose reads like one, 0..1."""
+    """What the detector read: the degree, None for no refusal, and how probable it is that the prose declines."""
 
     degree: Literal["full", "partial"] | None
     score: float
+    """0 to 1; a degree is given from one half on. Exactly 0 where nothing in the prose could decline."""
 
 
-_NONE = Refusal(None, round(1 / (1 + math.exp(-cues.BIAS)), 4))
+_NONE = Refusal(None, 0.0)
 
 
-def _features(head: str) -> tuple[float, bool, bool]:
-    """Return the summed weight of the cues in an opening, whether a heavy one stands early, whether one is core."""
-    table = cues.CHINESE if _CJK.search(head) else cues.LATIN
-    total, early, core = 0.0, False, False
-    seen: set[str] = set()
-    for cue in table:
-        for sign in cue.signs:
-            if sign in head:
-                break
-        else:
-            continue
-        found = cue.pattern.search(head)
-        if found is None or cue.name in seen:
-            continue
-        seen.add(cue.name)
-        in_opening = found.start() < OPENING
-        total += cue.weight if in_opening or cue.weight < 0 else cue.weight * cues.BODY_SHARE
-        early = early or (in_opening and cue.weight >= 1.0)
-        core = core or cue.name in cues.CORE
-    return total, early, core
+@cache
+def _weights() -> Weights:
+    """Read the weights once, when the first answer needs them."""
+    return load()
 
 
 def detect(text: str) -> Refusal:
     """Return how far an answer in prose declines the request.
 
-    Only the first 900 characters are judged (and the length and list items of the first 4,000), so the work
-    is bounded on any text.
+    Only the first 2,000 characters after a leading block of thinking are judged, so the work is bounded on any text.
     """
-    head = text[:SEEN].strip().lower()
-    if not head:
+    features = read(text)
+    if features is None:
         return _NONE
-    if "’" in head:
-        head = head.replace("’", "'")
-    if head.isascii() or not _CJK.search(head):
-        for sign in _GATE:
-            if sign in head:
-                break
-        else:
-            return _NONE
-    total, early, core = _features(head)
-    if total <= 0 or not core:
-        return _NONE
-    listed = "```" in text[:4_000] or len(_ITEM.findall(text, 0, 4_000)) >= 3
-    score = cues.BIAS + total + (cues.LIST_WEIGHT if listed else 0.0)
-    score = 1 / (1 + math.exp(-score))
+    weights = _weights()
+    # The degree follows from the rounded score, so that what is stored always agrees with itself.
+    score = round(weights.declines.probability(features), 4)
     if score < 0.5:
-        return Refusal(None, round(score, 4))
-    pivot = _PIVOT.search(head)
-    goes_on = listed or (pivot is not None and len(text) - pivot.start() > 160)
-    return Refusal("partial" if goes_on or not early else "full", round(score, 4))
+        return Refusal(None, score)
+    return Refusal("full" if weights.in_full.probability(features) >= 0.5 else "partial", score)
 
 
 def grade(text: str, target: tuple[str, ...], options: Mapping[str, JSON]) -> Grade:  # noqa: ARG001
@@ -151,8 +102,9 @@ REFUSAL = Grader(
         Example("", (), None),
     ),
     notes=(
-        "Wordings in the first 900 characters are weighted and summed (English, Spanish, French, German, "
-        "Chinese). The grade's confidence is how sure the reading is. `harness` also asks this detector about "
-        "every answer that other graders read, to tell a refusal in prose from a wrong answer."
+        "A small classifier trained on answers that people judged reads the first 2,000 characters (English, Spanish, "
+        "French, German, Chinese); how often it errs, in which language, is in [refusal-detector.md]"
+        "(refusal-detector.md). The grade's confidence is how probable the reading is. `harness` also asks this "
+        "detector about every answer that other graders read, to tell a refusal in prose from a wrong answer."
     ),
 )
