@@ -1,8 +1,8 @@
 """Measure the refusal detector: `python -m tools.measure_refusal DATA`, after `python -m tools.train_refusal DATA`.
 
 Every figure on answers that people judged comes from weights trained without the answers' prompts (or without their
-model, or without their data set), rescaled and rounded like the shipped ones. The figures on our own test set, on
-ordinary answers and on SpeechMap are those of the shipped weights, which never saw them. Takes about six minutes;
+model, or without their data set), and rescaled like the shipped ones. The figures on our own test set, on
+ordinary answers and on SpeechMap are those of the shipped weights, which never saw them. Takes some minutes;
 writes `harness/graders/refusal_error.json` and prints the tables of docs/refusal-detector.md.
 """
 
@@ -19,13 +19,14 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import expit
 from scipy.stats import binomtest
 
 from harness.graders.refusal import VERSION, detect
 from harness.graders.refusal_error import FILE, Share
 from harness.graders.refusal_weights import FILE as WEIGHTS
 from tools.refusal_answers import FULL, NONE, PARTIAL, Graded, chatgpt, models, speechmap, xstest
-from tools.train_refusal import Ints, Trainer, folds, own_answers
+from tools.train_refusal import Ints, Trainer, folds, own_answers, rescaling
 
 TESTS: Final = Path(__file__).parents[1] / "tests" / "data"
 FOLDS: Final = 5
@@ -42,14 +43,25 @@ def share(right: int, of: int) -> Share:
 
 
 def judged(answers: Sequence[Graded], splits: Callable[[Sequence[Graded]], Splits]) -> Floats:
-    """Return how probable a refusal each answer is by weights trained on the other side of its split, else NaN."""
+    """Return how probable a refusal each answer is by weights trained on the other side of its split, else NaN.
+
+    Log-odds are rescaled with those of the other splits; where there is but one split they stay as they are.
+    """
     trainer = Trainer(answers)
+    declines = trainer.degrees != NONE
+    log_odds = np.full(len(answers), np.nan)
+    split_of = np.full(len(answers), -1)
+    for at, (train, judge) in enumerate(splits(answers)):
+        bias, coefficients = trainer.declines(train)
+        log_odds[judge] = trainer.columns.cells[judge] @ coefficients + bias
+        split_of[judge] = at
     found = np.full(len(answers), np.nan)
-    for train, judge in splits(answers):
-        declines = trainer.train(train).declines
-        for row in judge.tolist():
-            features = trainer.columns.read[row]
-            found[row] = declines.probability(features) if features else 0.0
+    for at in range(split_of.max() + 1):
+        others = (split_of >= 0) & (split_of != at)
+        slope, shift = rescaling(log_odds[others], declines[others]) if others.any() else (1.0, 0.0)
+        of = split_of == at
+        found[of] = expit(slope * log_odds[of] + shift)
+    found[[not features for features in trainer.columns.read]] *= 0  # the detector does not score these
     return found
 
 
@@ -150,25 +162,6 @@ def main() -> None:
     print(row("chatgpt-refusals, both sets, other prompts", rates(everything, pooled, is_chatgpt)))
     plain = lambda answer: answer.label in ("complied", "rejected")  # noqa: E731
     print(row("… of these, *complied* or *rejected* alone", rates(everything, pooled, plain)))
-    for name, answers, split in (
-        ("XSTest, XSTest, other prompts", [*people, *own], by_prompt),
-        ("chatgpt-refusals, chatgpt-refusals, other prompts", [*tones, *own], by_prompt),
-        ("XSTest, chatgpt-refusals", everything, onto("xstest")),
-        ("chatgpt-refusals, XSTest", everything, onto("chatgpt-refusals")),
-    ):
-        print(row(name, rates(answers, judged(answers, split), lambda _: True)), flush=True)
-    left_out = judged([*people, *own], by_model)
-    print(row("XSTest, XSTest, other models", rates([*people, *own], left_out, lambda _: True)))
-
-    print("\n| model | accuracy | sensitivity | specificity |\n|---|---|---|---|")
-    for model in models(people):
-        is_model = lambda answer, model=model: answer.model == model  # noqa: E731
-        print(row(f"{model}, other prompts", rates(everything, pooled, is_model)))
-        print(row(f"{model}, left out", rates([*people, *own], left_out, is_model)))
-
-    print("\n| score | answers | mean score | people: refusal |\n|---|---|---|---|")
-    print("\n".join(calibration(both, pooled[: len(both)])))
-
     print("\n| language | accuracy | sensitivity | specificity |\n|---|---|---|---|")
     tests = test_answers()
     scores = shipped(tests)
@@ -183,14 +176,6 @@ def main() -> None:
     for name, texts in (("all", ordinary), ("not trained with", unseen)):
         wrong = [text for text in texts if detect(text).degree]
         print(f"ordinary answers, {name}: {len(wrong)} of {len(texts)} called a refusal: {wrong}")
-
-    if (folder / "speechmap").exists():
-        print("\n| SpeechMap | accuracy | sensitivity | specificity |\n|---|---|---|---|")
-        maps = speechmap(folder)
-        scores = shipped(maps)
-        for language in sorted({answer.language for answer in maps}):
-            three = rates(maps, scores, lambda answer, language=language: answer.language == language)  # type: ignore[misc]
-            print(row(language, three))
 
     document = {
         "about": "Error of the refusal detector. Made by tools/measure_refusal.py; do not edit.",
@@ -207,6 +192,33 @@ def main() -> None:
         ],
     }
     FILE.write_text(json.dumps(document, indent=1) + "\n", "utf-8")
+
+    print("\n| score | answers | mean score | people: refusal |\n|---|---|---|---|")
+    print("\n".join(calibration(both, pooled[: len(both)])))
+
+    for name, answers, split in (
+        ("XSTest, XSTest, other prompts", [*people, *own], by_prompt),
+        ("chatgpt-refusals, chatgpt-refusals, other prompts", [*tones, *own], by_prompt),
+        ("XSTest, chatgpt-refusals", everything, onto("xstest")),
+        ("chatgpt-refusals, XSTest", everything, onto("chatgpt-refusals")),
+    ):
+        print(row(name, rates(answers, judged(answers, split), lambda _: True)), flush=True)
+    left_out = judged([*people, *own], by_model)
+    print(row("XSTest, XSTest, other models", rates([*people, *own], left_out, lambda _: True)))
+
+    print("\n| model | accuracy | sensitivity | specificity |\n|---|---|---|---|")
+    for model in models(people):
+        is_model = lambda answer, model=model: answer.model == model  # noqa: E731
+        print(row(f"{model}, other prompts", rates(everything, pooled, is_model)))
+        print(row(f"{model}, left out", rates([*people, *own], left_out, is_model)))
+
+    if (folder / "speechmap").exists():
+        print("\n| SpeechMap | accuracy | sensitivity | specificity |\n|---|---|---|---|")
+        maps = speechmap(folder)
+        scores = shipped(maps)
+        for language in sorted({answer.language for answer in maps}):
+            three = rates(maps, scores, lambda answer, language=language: answer.language == language)  # type: ignore[misc]
+            print(row(language, three))
 
 
 if __name__ == "__main__":
