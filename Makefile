@@ -2,12 +2,13 @@
 # make test  all the tests
 # make check everything CI checks: format, lint, types, import contracts, docs, tests
 # make bench the published figures
+# make demo  a simulated provider that locks a topic in silence, and what harness makes of it
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: run test check bench docs clean
+.PHONY: run test check bench demo docs clean
 .DELETE_ON_ERROR:
 
 run: $(VENV)/.run
@@ -32,6 +33,9 @@ check: $(VENV)/.dev
 bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks
 
+demo: $(VENV)/.demo
+	$(BIN)/harness rehearse silent-lock
+
 docs: $(VENV)/.dev
 	$(BIN)/python -m docs.build
 
@@ -47,9 +51,13 @@ $(VENV)/.run: pyproject.toml | $(BIN)/python
 	$(PIP) install -q -e '.[local]'
 	@touch $@
 
+$(VENV)/.demo: pyproject.toml | $(BIN)/python
+	$(PIP) install -q -e '.[rehearsal]'
+	@touch $@
+
 $(VENV)/.dev: pyproject.toml | $(BIN)/python
 	$(PIP) install -q -e '.[dev,local,alerts,code,rehearsal]'
-	@touch $@ $(VENV)/.run
+	@touch $@ $(VENV)/.run $(VENV)/.demo
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -15,6 +15,7 @@ from harness.graders.documentation import markdown as grader_page
 from harness.interchange.page import SCHEMA_FILE, schema_text
 from harness.interchange.page import page as data_format_page
 from harness.outcomes.page import render as outcome_page
+from harness.rehearsal.documentation import rehearsal_page
 
 DOCS = Path(__file__).parent
 ROOT = DOCS.parent
@@ -66,6 +67,7 @@ def pages() -> dict[Path, Callable[[], str]]:
         DOCS / "findings.md": finding_page,
         DOCS / "graders.md": grader_page,
         DOCS / "outcomes.md": outcome_page,
+        DOCS / "rehearsal.md": rehearsal_page,
     }
 
 

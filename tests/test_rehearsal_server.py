@@ -177,3 +177,22 @@ def test_equal_requests_get_equal_bytes(client: httpx.Client, address: str, prot
     once = [send(client, address, protocol, script, stream=stream)[2].content for stream in (False, True)]
     again = [send(client, address, protocol, script, stream=stream)[2].content for stream in (False, True)]
     assert once == again
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("protocol", ["openai-chat", "openai-responses", "gemini"])
+def test_log_probabilities_come_where_they_are_asked_for(
+    client: httpx.Client, address: str, protocol: str, stream: bool
+) -> None:
+    """The adapter reads back what the model said of its first token, and nothing when nobody asked."""
+    STAGE.reply = Scripted("Yes", logprobs=((("Yes", -0.25), ("No", -1.5)),))
+    for wanted in (True, False):
+        endpoint = wire.endpoint(protocol, url=address + BASE_PATHS[protocol], stream=stream)
+        settings = {"logprobs": True, "top_logprobs": 2} if wanted else {}
+        endpoint = endpoint.model_copy(update={"parameters": {**endpoint.parameters, **settings}})
+        built = adapter(protocol).build(endpoint, wire.probe(("user", "Yes or no?")), 9, "k")
+        got = client.request(built.method, built.url, headers=list(built.headers), content=built.body)
+        read = adapter(protocol).read(
+            got.status_code, tuple(got.headers.items()), got.content, streamed=stream
+        )
+        assert read.logprobs == ((("Yes", -0.25),) if wanted else ())

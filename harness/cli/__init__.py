@@ -10,7 +10,6 @@ from typer.exceptions import Abort, TyperException
 
 from harness import __version__
 from harness.cli import (
-    backup,
     calibrating,
     claims,
     custody,
@@ -19,6 +18,7 @@ from harness.cli import (
     local,
     planning,
     reading,
+    rehearse,
     running,
     showing,
     suites,
@@ -58,9 +58,9 @@ reading.register(app)
 claims.register(app)
 showing.register(app)
 evidence.register(app)
-backup.register(app)
 custody.register(app)
 interchange.register(app)
+rehearse.register(app)
 app.add_typer(local.app, name="local")
 app.add_typer(suites.app, name="suite")
 

@@ -6,6 +6,7 @@ import inspect
 import json
 import sys
 from collections.abc import Iterator, Mapping
+from datetime import date
 from typing import Any, Literal, get_args, get_origin
 
 from pydantic.fields import FieldInfo
@@ -70,22 +71,21 @@ def config_page() -> str:
         inner = bare(field.annotation)
         section = named_section(inner)
         if section is not None:
-            lines += _section(f"{name}.NAME", section)
+            lines += section_lines(f"{name}.NAME", section)
         elif is_section(inner):
-            lines += _section(name, inner)
+            lines += section_lines(name, inner)
     return "".join(lines).rstrip() + "\n"
 
 
-def _section(path: str, section: type[Section]) -> Iterator[str]:
+def section_lines(path: str, section: type[Section]) -> Iterator[str]:
+    """Yield the Markdown of one section: heading, docstring, and a table of its keys."""
     yield f"\n## [{path}]\n\n{inspect.getdoc(section)}\n\n"
-    yield "| key | value | default | meaning |\n|---|---|---|---|\n"
-    inside: list[tuple[str, type[Section]]] = []
-    for name, field in section.model_fields.items():
-        inner = bare(field.annotation)
-        if is_section(inner):
-            inside.append((f"{path}.{name}", inner))
-        meaning = " ".join((field.description or "").split())
-        yield f"| `{name}` | {_value(field)} | {_default(field)} | {meaning} |\n"
+    yield from key_table(section.model_fields)
+    inside = [
+        (f"{path}.{name}", bare(field.annotation))
+        for name, field in section.model_fields.items()
+        if is_section(bare(field.annotation))
+    ]
     if "parameters" in section.model_fields:
         yield f"\n### [{path}.parameters]\n{_PARAMETERS}\n| key | value |\n|---|---|\n"
         for name, limits in RANGES.items():
@@ -96,7 +96,15 @@ def _section(path: str, section: type[Section]) -> Iterator[str]:
             )
             yield f"| `{name}` | {kind or _FREE[name]} |\n"
     for deeper, schema in inside:
-        yield from (line.replace("\n## ", "\n### ") for line in _section(deeper, schema))
+        yield from (line.replace("\n## ", "\n### ") for line in section_lines(deeper, schema))
+
+
+def key_table(fields: Mapping[str, FieldInfo]) -> Iterator[str]:
+    """Yield a Markdown table of keys: name, value, default, meaning."""
+    yield "| key | value | default | meaning |\n|---|---|---|---|\n"
+    for name, field in fields.items():
+        meaning = " ".join((field.description or "").split())
+        yield f"| `{name}` | {_value(field)} | {_default(field)} | {meaning} |\n"
 
 
 _FREE: Mapping[str, str] = {
@@ -139,7 +147,7 @@ def _type(inner: Any) -> str:
         return f"list of {_type(bare(get_args(inner)[0]))}"
     if origin is not None and issubclass(origin, Mapping):
         return "table"
-    return {str: "text", int: "whole number", float: "number", bool: "true or false"}[inner]
+    return {str: "text", int: "whole number", float: "number", bool: "true or false", date: "date"}[inner]
 
 
 def _default(field: FieldInfo) -> str:

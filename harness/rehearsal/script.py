@@ -106,6 +106,9 @@ class Scripted:
     explanation: str | None = None
     trouble: Trouble = Trouble.SERVER
     retry_after_s: float | None = None
+    logprobs: tuple[tuple[tuple[str, float], ...], ...] = ()
+    """For each token of the text its likeliest alternatives as (token, log probability), the chosen one first; sent
+    where the request asks for them."""
     input_tokens: int | None = None
     """None counts four characters a token."""
     output_tokens: int | None = None

@@ -16,7 +16,7 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
-from starlette.routing import Route
+from starlette.routing import Mount, Route
 
 from harness.errors import LaunchError
 from harness.rehearsal.script import Answer, Asked, Kind, Scripted, Trouble, settled
@@ -36,12 +36,13 @@ BASE_PATHS: Mapping[str, str] = {
 """Protocol -> what to add to the server's address for an endpoint's `url`."""
 
 
-def app(answer: Answer, *, key: str | None = None) -> Starlette:
+def app(answer: Answer, *, key: str | None = None, pace: float = 1.0) -> Starlette:
     """Return the simulated provider as an application.
 
     Args:
         answer: decides what to reply.
         key: asked of every request when given; others get the protocol's own 401.
+        pace: how much faster than the machine's clock it lives: delays are that much shorter.
     """
     gemini = GeminiFormat()
 
@@ -49,13 +50,12 @@ def app(answer: Answer, *, key: str | None = None) -> Starlette:
         model, _, method = request.path_params["call"].rpartition(":")
         if method not in ("generateContent", "streamGenerateContent"):
             return _plain(gemini.error(Trouble.WITHDRAWN, "Method not found."))
-        return await _reply(
-            gemini, answer, request, key, model=model, streamed=method == "streamGenerateContent"
-        )
+        streamed = method == "streamGenerateContent"
+        return await _reply(gemini, answer, request, key, pace, model=model, streamed=streamed)
 
     def ask(form: Format) -> Route:
         async def handle(request: Request) -> Response:
-            return await _reply(form, answer, request, key)
+            return await _reply(form, answer, request, key, pace)
 
         path = {
             "openai-chat": "/v1/chat/completions",
@@ -83,9 +83,27 @@ def serve(answer: Answer, *, key: str | None = None) -> Iterator[str]:
     Raises:
         LaunchError: it did not start within ten seconds.
     """
+    with _serving(app(answer, key=key)) as address:
+        yield address
+
+
+@contextmanager
+def serve_many(answers: Mapping[str, Answer], *, key: str | None = None, pace: float = 1.0) -> Iterator[str]:
+    """Serve several simulated providers at one address, each under `/NAME/api`; see `serve` and `app`.
+
+    Raises:
+        LaunchError: it did not start within ten seconds.
+    """
+    parts = [Mount(f"/{name}/api", app(answer, key=key, pace=pace)) for name, answer in answers.items()]
+    with _serving(Starlette(routes=parts)) as address:
+        yield address
+
+
+@contextmanager
+def _serving(application: Starlette) -> Iterator[str]:
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
-    config = uvicorn.Config(app(answer, key=key), log_level="error", lifespan="off", access_log=False)
+    config = uvicorn.Config(application, log_level="error", lifespan="off", access_log=False)
     server = uvicorn.Server(config)
     thread = threading.Thread(
         target=server.run, kwargs={"sockets": [listener]}, name="rehearsal", daemon=True
@@ -115,6 +133,7 @@ async def _reply(
     answer: Answer,
     request: Request,
     key: str | None,
+    pace: float,
     *,
     model: str | None = None,
     streamed: bool = False,
@@ -129,12 +148,12 @@ async def _reply(
         return _plain(form.error(Trouble.BAD_REQUEST, str(problem)))
     reply = settled(answer(asked), asked)
     if reply.delay_s > 0:
-        await asyncio.sleep(reply.delay_s)
+        await asyncio.sleep(reply.delay_s / pace)
     # Errors and blocked prompts come before any stream: with a status of their own, unless text came first.
     early = reply.kind is Kind.ERROR and not reply.text
     early = early or (reply.kind is Kind.BLOCK and form.protocol in ("openai-chat", "openai-responses"))
     if (asked.stream or streamed) and not early:
-        return StreamingResponse(_stream(form, asked, reply), media_type="text/event-stream")
+        return StreamingResponse(_stream(form, asked, reply, pace), media_type="text/event-stream")
     return _plain(form.plain(asked, reply), reply.retry_after_s)
 
 
@@ -168,10 +187,10 @@ def _plain(reply: Plain, retry_after_s: float | None = None) -> Response:
     return Response(encode(reply.document), reply.status, headers, "application/json")
 
 
-async def _stream(form: Format, asked: Asked, reply: Scripted) -> AsyncIterator[bytes]:
+async def _stream(form: Format, asked: Asked, reply: Scripted, pace: float) -> AsyncIterator[bytes]:
     if reply.gap_s <= 0:
         yield b"".join(form.stream(asked, reply))
         return
     for piece in form.stream(asked, reply):
         yield piece
-        await asyncio.sleep(reply.gap_s)
+        await asyncio.sleep(reply.gap_s / pace)

@@ -105,6 +105,22 @@ def tool_names(tools: Any) -> tuple[str, ...]:
     return tuple(found)
 
 
+def logprob_entries(reply: Scripted, top: int) -> list[dict[str, Any]]:
+    """Return a reply's log probabilities in the form of OpenAI's protocols, with `top` alternatives each."""
+    return [
+        {
+            "token": token[0][0],
+            "logprob": token[0][1],
+            "bytes": list(token[0][0].encode()),
+            "top_logprobs": [
+                {"token": word, "logprob": value, "bytes": list(word.encode())}
+                for word, value in sorted(token, key=lambda each: -each[1])[:top]
+            ],
+        }
+        for token in reply.logprobs
+    ]
+
+
 def text_of(content: Any) -> str:
     """Return the text of a message's content: a string, or a list of parts.
 

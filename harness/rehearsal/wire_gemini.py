@@ -120,6 +120,9 @@ class GeminiFormat:
             candidate["finishReason"] = _FINISH.get(reply.kind, "STOP")
             if reply.explanation:
                 candidate["finishMessage"] = reply.explanation
+            if asked.settings.get("responseLogprobs") is True and reply.logprobs:
+                chosen = [{"token": token[0][0], "logProbability": token[0][1]} for token in reply.logprobs]
+                candidate["logprobsResult"] = {"chosenCandidates": chosen}
         made = reply.output_count() - tokens(reply.reasoning) if last else 0
         return {"candidates": [candidate]} | self._foot(asked, reply, made)
 

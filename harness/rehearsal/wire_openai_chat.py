@@ -13,6 +13,7 @@ from harness.rehearsal.wire import (
     BadRequestError,
     Plain,
     event,
+    logprob_entries,
     required_model,
     text_of,
     tool_names,
@@ -65,6 +66,13 @@ def _finish(reply: Scripted) -> str:
     return _FINISH.get(reply.kind, "stop")
 
 
+def _logprobs(asked: Asked, reply: Scripted) -> dict[str, Any] | None:
+    if asked.settings.get("logprobs") is not True or not reply.logprobs:
+        return None
+    top = whole_number(asked.settings.get("top_logprobs")) or 0
+    return {"content": logprob_entries(reply, top), "refusal": None}
+
+
 class ChatFormat:
     """`POST /v1/chat/completions`."""
 
@@ -112,7 +120,12 @@ class ChatFormat:
         if calls:
             message |= {"content": text or None, "tool_calls": calls}
         finish = "error" if reply.kind is Kind.CUT else _finish(reply)
-        choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": finish}
+        choice = {
+            "index": 0,
+            "message": message,
+            "logprobs": _logprobs(asked, reply),
+            "finish_reason": finish,
+        }
         return Plain(
             200,
             self._head(asked, reply, "chat.completion")
@@ -123,15 +136,17 @@ class ChatFormat:
         """Yield the reply as chunks; see `Format.stream`."""
         head = self._head(asked, reply, "chat.completion.chunk")
 
-        def chunk(delta: Mapping[str, Any], finish: str | None = None) -> bytes:
-            choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}
+        def chunk(
+            delta: Mapping[str, Any], finish: str | None = None, logprobs: Mapping[str, Any] | None = None
+        ) -> bytes:
+            choice = {"index": 0, "delta": delta, "logprobs": logprobs, "finish_reason": finish}
             return event(head | {"choices": [choice]})
 
         yield chunk({"role": "assistant", "content": "", "refusal": None})
         for piece in pieces(reply.reasoning):
             yield chunk({"reasoning_content": piece})
-        for piece in pieces("" if reply.kind is Kind.EMPTY else reply.text):
-            yield chunk({"content": piece})
+        for place, piece in enumerate(pieces("" if reply.kind is Kind.EMPTY else reply.text)):
+            yield chunk({"content": piece}, logprobs=_logprobs(asked, reply) if place == 0 else None)
         for at, call in enumerate(self._calls(asked, reply)):
             function = call["function"]
             yield chunk({"tool_calls": [{"index": at, **call, "function": {**function, "arguments": ""}}]})

@@ -8,7 +8,16 @@ from typing import Any
 
 from harness.records import Message
 from harness.rehearsal.script import Asked, Kind, Scripted, Trouble, pieces, tokens
-from harness.rehearsal.wire import STATUS, WORDS, Plain, event, required_model, tool_names, whole_number
+from harness.rehearsal.wire import (
+    STATUS,
+    WORDS,
+    Plain,
+    event,
+    logprob_entries,
+    required_model,
+    tool_names,
+    whole_number,
+)
 from harness.rehearsal.wire_openai_chat import error_object, turns
 
 _CREATED = 1_700_000_000
@@ -163,7 +172,11 @@ class ResponsesFormat:
         text = "" if reply.kind in (Kind.EMPTY, Kind.BLOCK) else reply.text
         content: list[dict[str, Any]] = []
         if text:
-            content.append({"type": "output_text", "text": text, "annotations": [], "logprobs": []})
+            wanted = asked.settings.get("include")
+            asks = isinstance(wanted, list) and "message.output_text.logprobs" in wanted
+            top = whole_number(asked.settings.get("top_logprobs")) or 0
+            logprobs = logprob_entries(reply, top) if asks else []
+            content.append({"type": "output_text", "text": text, "annotations": [], "logprobs": logprobs})
         if reply.kind is Kind.REFUSAL:
             content.append({"type": "refusal", "refusal": reply.explanation or "I can't help with that."})
         if content:

@@ -1,6 +1,5 @@
 """All the SQL there is: evidence, judgements and sums in one SQLite file, each row named by a hash."""
 
-from harness.store.backup import Backup
 from harness.store.finding_rows import EventRow, PeriodRow, RunCounts, StepRow, UpdateRow
 from harness.store.frames import Origin
 from harness.store.rows import (
@@ -17,7 +16,6 @@ from harness.store.seals import CommitmentRow, RunState, SealRow, Seals, SuiteSt
 from harness.store.store import Store
 
 __all__ = [
-    "Backup",
     "CommitmentRow",
     "EndpointRecord",
     "EventRow",

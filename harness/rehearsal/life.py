@@ -1,0 +1,141 @@
+"""A world lived through the real pipeline: plan, runner, HTTP, store, findings; only the clock is simulated."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from harness.config import Config
+from harness.monitor import Access, Summary, run_cycle
+from harness.monitor.cycle import next_seed
+from harness.plan import make_plan
+from harness.rehearsal.clock import VirtualClock
+from harness.rehearsal.provider import Provider, providers
+from harness.rehearsal.server import BASE_PATHS, serve_many
+from harness.rehearsal.state import skew_s
+from harness.rehearsal.world import World
+from harness.runner import Stop
+from harness.store import Store
+from harness.suites import Suite
+
+TRIGGER = "rehearsal"
+FIRST_HOUR = 6
+KEY = "rehearsal-key-of-no-value"
+
+
+@dataclass(frozen=True, slots=True)
+class Lived:
+    """What a life came to."""
+
+    world: World
+    database: Path
+    runs: int
+    calls: int
+    seconds: float
+    """Of the machine's clock."""
+    calls_per_day: Mapping[str, float]
+    """Planned calls, by endpoint."""
+
+
+def config_of(world: World, address: str) -> Config:
+    """Return the config that a rehearsal runs with: the world's endpoints on loopback, its suites, no budgets."""
+    endpoints = {
+        name: {
+            "protocol": endpoint.protocol,
+            "url": f"{address}/{name}/api{BASE_PATHS[endpoint.protocol]}",
+            "model": endpoint.model,
+            "stream": endpoint.stream,
+            "reference": endpoint.reference,
+            "limits": {"concurrency": 16, "attempts": 5, "backoff_s": 1.0},
+        }
+        for name, endpoint in world.endpoints.items()
+    }
+    return Config.model_validate(
+        {
+            "endpoints": endpoints,
+            "suites": {name: use.model_dump() for name, use in world.suites.items()},
+            "run": {"seed": world.seed},
+        }
+    )
+
+
+async def live(
+    world: World,
+    suites: Mapping[str, Suite],
+    database: Path,
+    *,
+    stop: Stop,
+    days: int | None = None,
+    on_day: Callable[[int, Summary], None] = lambda _day, _summary: None,
+) -> Lived:
+    """Live through a world's days.
+
+    Args:
+        world: what happens.
+        suites: the suites it names.
+        database: a new database for it.
+        stop: set it to end early, between runs or within one.
+        days: only the first so many.
+        on_day: called after every run with the day and the run.
+
+    Raises:
+        UsageError: a probe's answers cannot be made up.
+        StoreError: the database cannot be written.
+    """
+    start = datetime.combine(world.start, datetime.min.time(), UTC)
+    clock = VirtualClock(_us(start))
+    begun = datetime.now(UTC)
+    minds = providers(world)
+    runs = calls = 0
+    planned: dict[str, int] = {}
+    with serve_many(minds, key=KEY, pace=clock.pace) as address, Store.open(database, mode="write") as store:
+        config = config_of(world, address)
+        access = Access(dict.fromkeys(config.endpoints, KEY), dict.fromkeys(config.endpoints))
+        for day in range(world.days if days is None else min(days, world.days)):
+            for turn in range(world.runs_per_day):
+                if stop.is_set():
+                    break
+                at = day + FIRST_HOUR / 24 + turn / world.runs_per_day * (1 - FIRST_HOUR / 24)
+                clock.jump_to(_us(start + timedelta(days=at)))
+                clock.skew_s = skew_s(world, at)
+                runs += 1
+                planned = _prepare(minds, config, suites, store, runs, at)
+                summary = await run_cycle(
+                    config, suites, store, access, clock=clock, stop=stop, trigger=TRIGGER
+                )
+                calls += summary.sent_now
+                on_day(day, summary)
+    return Lived(
+        world,
+        database,
+        runs,
+        calls,
+        (datetime.now(UTC) - begun).total_seconds(),
+        {name: count * world.runs_per_day for name, count in planned.items()},
+    )
+
+
+def _prepare(
+    minds: Mapping[str, Provider],
+    config: Config,
+    suites: Mapping[str, Suite],
+    store: Store,
+    number: int,
+    at: float,
+) -> dict[str, int]:
+    """Let the providers know the run's questions, fresh ones included, as any provider could have read them.
+
+    Returns:
+        Calls planned, by endpoint.
+    """
+    plan = make_plan(config, suites, next_seed(config, store))
+    for mind in minds.values():
+        mind.teach(plan.suites.values())
+        mind.begin_run(number, at)
+    return {name: plan.total(name).calls for name in minds}
+
+
+def _us(moment: datetime) -> int:
+    return round(moment.timestamp() * 1e6)
