@@ -29,8 +29,8 @@ DATE = re.compile(rf"(\d+) ({'|'.join(MONTHS)})(?: (\d{{4}}))?")
 
 
 def probes(family: str) -> Iterator[tuple[str, str, Probe]]:
-    """Yield rung and name of the template, the question, and the probe: anchors and the fresh ones of three runs."""
-    for seed in range(3):
+    """Yield rung and name of the template, the question, and the probe: anchors and the fresh ones of two runs."""
+    for seed in range(2):
         for probe in SUITE.for_run(seed).probes:
             if probe.family == family and (probe.fresh or seed == 0):
                 name = str(probe.template).removeprefix(f"{family}-")
