@@ -10,6 +10,7 @@ from typer.exceptions import Abort, TyperException
 
 from harness import __version__
 from harness.cli import (
+    bundles,
     calibrating,
     claims,
     custody,
@@ -59,6 +60,7 @@ claims.register(app)
 showing.register(app)
 evidence.register(app)
 custody.register(app)
+bundles.register(app)
 interchange.register(app)
 rehearse.register(app)
 app.add_typer(local.app, name="local")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from harness.cli.bar import Bar
 from harness.cli.context import (
     DEFAULT_CONFIG,
     ConfigOption,
@@ -21,11 +21,11 @@ from harness.cli.context import (
     reading,
 )
 from harness.cli.custody import roots_of
-from harness.custody import check_seals
-from harness.errors import EXIT_DONE, EXIT_ERROR, StoreError
+from harness.custody import check_seals, read_public_key, read_roots, verify_bundle
+from harness.errors import EXIT_DONE, EXIT_ERROR, StoreError, UsageError
 from harness.limits import RealClock
 from harness.monitor import regrade as regrading
-from harness.store import Store
+from harness.store import Store, Verification
 
 
 def register(app: typer.Typer) -> None:
@@ -34,29 +34,21 @@ def register(app: typer.Typer) -> None:
     app.command()(regrade)
 
 
-class Bar:
-    """A bar on a terminal, nothing elsewhere; call it with (done, in all)."""
-
-    def __init__(self, words: str) -> None:
-        self._bar = Progress(
-            TextColumn(words), BarColumn(bar_width=30), MofNCompleteColumn(), TimeRemainingColumn(),
-            console=err, disable=not err.is_terminal,
-        )  # fmt: skip
-        self._task = self._bar.add_task(words, total=None)
-
-    def __enter__(self) -> Self:
-        self._bar.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.stop()
-
-    def __call__(self, done: int, total: int) -> None:
-        """Show how far it is."""
-        self._bar.update(self._task, completed=done, total=total)
-
-
 def verify(
+    bundle: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[BUNDLE]", help="A bundle to check instead of the database; needs nothing else."
+        ),
+    ] = None,
+    key: Annotated[
+        str | None,
+        typer.Option(
+            "--key",
+            metavar="KEY",
+            help="For a bundle: whose seals count, as a fingerprint (SHA256:...) or a public key file.",
+        ),
+    ] = None,
     config: ConfigOption = DEFAULT_CONFIG,
     db: DbOption = None,
     timestamp_ca: Annotated[
@@ -67,14 +59,18 @@ def verify(
     ] = None,
     as_json: JsonOption = False,
 ) -> int:
-    """Check every hash, the chain, the tallies, the seals and the file itself; exit 0 only if all is as written."""
-    roots = roots_of(load_project(config, None) if db is None else None, timestamp_ca)
-    with reading(config, db) as store:
+    """Check every hash, the chain, the tallies, the seals and the file itself; exit 0 only if all is as written.
+
+    With BUNDLE, check that archive, whoever made it, without database and config; nothing of it is unpacked.
+    """
+    if bundle is not None:
         with Bar("checking") as bar:
-            found = store.verify(progress=bar)
-        if found.counts.get("seals"):
-            with Bar("checking seals") as bar:
-                found = found.with_more(*check_seals(store, roots, bar))
+            roots = () if timestamp_ca is None else read_roots(timestamp_ca)
+            found = verify_bundle(bundle, fingerprint=_fingerprint(key), roots=roots, progress=bar)
+    else:
+        if key is not None:
+            raise UsageError("--key is for bundles: harness verify BUNDLE --key ...")
+        found = _verify_database(config, db, timestamp_ca)
     if as_json:
         print_json(
             {
@@ -100,6 +96,28 @@ def verify(
         err.print(f"and {found.problem_count - len(found.problems):,} more")
     err.print(f"NOT INTACT: {found.problem_count:,} problems in {counted}", markup=False)
     return EXIT_ERROR
+
+
+def _verify_database(config: Path, db: Path | None, timestamp_ca: Path | None) -> Verification:
+    roots = roots_of(load_project(config, None) if db is None else None, timestamp_ca)
+    with reading(config, db) as store:
+        with Bar("checking") as bar:
+            found = store.verify(progress=bar)
+        if found.counts.get("seals"):
+            with Bar("checking seals") as bar:
+                found = found.with_more(*check_seals(store, roots, bar))
+    return found
+
+
+def _fingerprint(key: str | None) -> str | None:
+    if key is None or key.startswith("SHA256:"):
+        return key
+    try:
+        return read_public_key(Path(key).read_bytes()).fingerprint
+    except (OSError, ValueError) as error:
+        raise UsageError(
+            f"--key {key}: is neither a fingerprint (SHA256:...) nor a public key file"
+        ) from error
 
 
 def regrade(

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from harness.cli.bar import Bar
 from harness.cli.context import (
     DEFAULT_CONFIG,
     ConfigOption,
@@ -23,7 +24,6 @@ from harness.cli.context import (
     print_json,
     reading,
 )
-from harness.cli.evidence import Bar
 from harness.errors import UsageError
 from harness.interchange import Choice, export_folder, export_lines, import_export, is_export
 from harness.limits import RealClock

@@ -140,6 +140,19 @@ class ChainHead(Part):
     """Hash of the newest; null before the first."""
 
 
+class FindingsChain(Part):
+    """Where the alpha ledger and the chain of findings ended."""
+
+    periods: Count
+    """Periods of the ledger."""
+    period: Hash | None
+    """Hash of the newest; null before the first."""
+    updates: Count
+    """Runs that were taken into the streams."""
+    update: Hash | None
+    """Hash of the newest: over its steps, findings and events, and the update before; null before the first."""
+
+
 class PreviousSeal(Part):
     """The seal before."""
 
@@ -168,6 +181,8 @@ class Manifest(Part):
     """The seal before; null for the first."""
     chain: ChainHead
     """Where the chain of runs ended, sealed runs or not."""
+    findings_chain: FindingsChain
+    """Where the ledger and the chain of findings ended."""
     runs: tuple[SealedRun, ...]
     """The runs it seals, oldest first."""
     suites: tuple[SealedSuite, ...]

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from cryptography import x509
 
 from harness import __version__
+from harness.claims import Finding, finding_json
 from harness.custody import manifest as form
 from harness.custody.keys import PublicKey, SigningKey
 from harness.custody.manifest import Manifest, ManifestError, SealedRun, read_manifest
 from harness.custody.merkle import Accumulator, leaf_hash
 from harness.custody.timestamps import Post, Timestamp, TimestampError, check, claimed, obtain
 from harness.errors import EvidenceError, HarnessError
-from harness.records import RunStatus, sha256, utc_text
+from harness.records import RunStatus, canonical_json, sha256, utc_text
 from harness.store import Problem, RunState, SealRow, Store
 from harness.store.connection import STEPS
 
@@ -82,11 +83,19 @@ def make_seal(
         for row in store.seals.commitments()
         if row.number not in sealed_commitments
     )
-    if not runs and not commitments:
+    sealed_findings = {each.id for manifest in earlier for each in manifest.findings}
+    numbers = {run.run for run in runs}
+    findings = tuple(
+        form.SealedFinding(id=finding.id, sha256=finding_sha256(finding))
+        for finding in store.findings.findings()
+        if (finding.run_id in numbers if period.is_bounded else finding.id not in sealed_findings)
+    )
+    if not runs and not commitments and not findings:
         if period.is_bounded or not rows:
             raise EvidenceError(f"{store.path}: no run started in this period; there is nothing to seal")
         return None
     head, last = store.seals.chain_head()
+    periods, newest_period, updates, newest_update = store.seals.findings_head()
     suites = tuple(
         form.SealedSuite(
             name=each.name, version=each.version, content_hash=each.content_hash, sha256=each.sha256
@@ -103,16 +112,19 @@ def make_seal(
         if rows
         else None,
         chain=form.ChainHead(runs=head, last=last),
+        findings_chain=form.FindingsChain(
+            periods=periods, period=newest_period, updates=updates, update=newest_update
+        ),
         runs=tuple(runs),
         suites=suites,
-        findings=(),
+        findings=findings,
         commitments=commitments,
         leaves=form.Leaves(
             suites=len(suites),
             runs=len(runs),
             events=sum(run.events for run in runs),
             exchanges=sum(run.exchanges for run in runs),
-            findings=0,
+            findings=len(findings),
             commitments=len(commitments),
         ),
         root="0" * 64,
@@ -156,6 +168,11 @@ def _sealed_run(state: RunState) -> SealedRun:
 
 def _digest(data: bytes) -> str:
     return sha256(data).removeprefix("sha256:")
+
+
+def finding_sha256(finding: Finding) -> str:
+    """Return the hash by which a seal knows a finding, hex."""
+    return _digest(canonical_json(finding_json(finding)))
 
 
 def stored_leaves(
@@ -238,7 +255,7 @@ def check_seals(
     for row in rows:
         try:
             manifests.append(check_signature(row))
-            notes.append(_stamp_note(row, roots))
+            notes.append(stamp_note(row, roots))
         except (ManifestError, TimestampError) as error:
             problems.append(Problem("seals", str(row.number), str(error)))
     total = sum(manifest.leaves.exchanges for manifest in manifests)
@@ -265,7 +282,12 @@ def check_seals(
     return problems, notes
 
 
-def _stamp_note(row: SealRow, roots: Sequence[x509.Certificate]) -> str:
+def stamp_note(row: SealRow, roots: Sequence[x509.Certificate]) -> str:
+    """Return one line: who signed a seal, and when, by whose word.
+
+    Raises:
+        TimestampError: its timestamp does not hold.
+    """
     key = PublicKey(row.public_key).fingerprint
     made = utc_text(row.made_us)
     if row.timestamp is None:
@@ -307,6 +329,13 @@ def _check_against(store: Store, manifest: Manifest, tell: Callable[[], None]) -
     for each in manifest.commitments:
         if commitments.get(each.number) != each.sha256:
             yield f"commitment {each.number} is not the one that was sealed"
+    chain = manifest.findings_chain
+    if store.seals.findings_hashes(chain.periods, chain.updates) != (chain.period, chain.update):
+        yield "the alpha ledger or the chain of findings is not the one that was sealed"
+    findings = {finding.id: finding_sha256(finding) for finding in store.findings.findings()}
+    for sealed in manifest.findings:
+        if findings.get(sealed.id) != sealed.sha256:
+            yield f"finding {sealed.id} is not the one that was sealed"
     if stored_root(store, manifest, tell) != manifest.root:
         yield f"the exchanges of {_runs_words(manifest)} are not those that were sealed"
 

@@ -107,11 +107,17 @@ class Lines:
         )
 
     def findings(self, run_id: int) -> Iterator[FindingLine]:
-        """Yield the findings that came with an imported run."""
+        """Yield the findings that a run raised, as they stand; of an imported run, those that came with it."""
         origin = self._origins.of(run_id)
         if origin is not None and origin.source == "harness":
             for data in origin.record.get("findings", ()):
                 yield FindingLine.model_validate(data)
+        for body, standing in self._reader.rows(
+            """SELECT f.body, (SELECT e.event FROM finding_events e WHERE e.finding_id = f.id ORDER BY e.number DESC LIMIT 1)
+               FROM findings f JOIN finding_updates u ON u.id = f.update_id WHERE u.run_id = ? ORDER BY f.number""",
+            (run_id,),
+        ):
+            yield FindingLine(finding=json.loads(body), standing=standing or "open")
 
     def exchanges(
         self, run_id: int, endpoints: Collection[str] | None = None, suites: Collection[str] | None = None

@@ -84,6 +84,25 @@ class Seals:
             )
         return row[0], None if row[1] is None else row[1].hex()
 
+    def findings_head(self) -> tuple[int, str | None, int, str | None]:
+        """Return how many ledger periods and updates there are, each with the hash of the newest, 64 hex digits."""
+        row = self._reader.one("SELECT periods, period_hash, updates, update_hash FROM finding_chain")
+        if row is None:
+            raise StoreError(f"{self._reader.path}: finding_chain is empty; harness verify says more")
+        periods, period, updates, update = row
+        return (
+            periods,
+            None if period is None else period.hex(),
+            updates,
+            None if update is None else update.hex(),
+        )
+
+    def findings_hashes(self, periods: int, updates: int) -> tuple[str | None, str | None]:
+        """Return the hashes of one ledger period and one update by their number, 64 hex digits, where they are there."""
+        period = self._reader.one("SELECT hash FROM ledger_periods WHERE id = ?", (periods,))
+        update = self._reader.one("SELECT hash FROM finding_updates WHERE id = ?", (updates,))
+        return None if period is None else period[0].hex(), None if update is None else update[0].hex()
+
     def run_states(self, since_us: int | None = None, until_us: int | None = None) -> list[RunState]:
         """Return the runs that started in a period as they stand, oldest first; `until_us` is exclusive."""
         rows = self._reader.rows(
