@@ -113,7 +113,8 @@ class Lines:
             for data in origin.record.get("findings", ()):
                 yield FindingLine.model_validate(data)
         for body, standing in self._reader.rows(
-            """SELECT f.body, (SELECT e.event FROM finding_events e WHERE e.finding_id = f.id ORDER BY e.number DESC LIMIT 1)
+            """SELECT f.body,
+                 (SELECT e.event FROM finding_events e WHERE e.finding_id = f.id ORDER BY e.number DESC LIMIT 1)
                FROM findings f JOIN finding_updates u ON u.id = f.update_id WHERE u.run_id = ? ORDER BY f.number""",
             (run_id,),
         ):
