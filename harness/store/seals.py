@@ -98,7 +98,7 @@ class Seals:
         )
 
     def findings_hashes(self, periods: int, updates: int) -> tuple[str | None, str | None]:
-        """Return the hashes of one ledger period and one update by their numbers, where they are there, 64 hex digits."""
+        """Return the hashes of one ledger period and one update by their numbers where they are there, as hex."""
         period = self._reader.one("SELECT hash FROM ledger_periods WHERE id = ?", (periods,))
         update = self._reader.one("SELECT hash FROM finding_updates WHERE id = ?", (updates,))
         return None if period is None else period[0].hex(), None if update is None else update[0].hex()
