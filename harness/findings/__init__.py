@@ -11,13 +11,12 @@ from harness.findings.replay import Replayed, replay
 from harness.findings.scores import COUNTS, Layout, RunTallies, Score
 from harness.findings.standing import StreamStanding, standings
 from harness.findings.state import StreamState, decode
-from harness.findings.streams import FACTS, LOCKS, MEANINGS, Signal, Stream, streams
+from harness.findings.streams import FACTS, MEANINGS, Signal, Stream, streams
 from harness.findings.update import Step, Update, evidence, update
 
 __all__ = [
     "COUNTS",
     "FACTS",
-    "LOCKS",
     "MEANINGS",
     "VERSION",
     "History",

@@ -9,14 +9,20 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from harness.claims import Part
+from harness.claims import Lock, Part
+from harness.findings.history import Point
 from harness.findings.scores import Floats, Layout, Places, RunTallies, lock_parts
-from harness.findings.streams import LOCKS, Signal, Stream
+from harness.findings.streams import Signal, Stream
 from harness.records import Probe
 from harness.stats import paired_difference
+from harness.stats.means import mean_shift
 
 PARTS = 24
 """Most classes of probes a finding lists."""
+LEAST = 4
+"""Fewest probes, or pairs, of a class that is listed."""
+MANNER_RUNS = 28
+"""Runs on each side of the date, those nearest to it, from which the manner of a lock is read."""
 CLASSES = 6
 """Up to so many different targets in a family make classes (yes/no, a/b/c/d), each with at least two probes."""
 
@@ -106,11 +112,10 @@ def shift_of(both: Sides, places: Places) -> Shift:
 def per_unit(stream: Stream, layout: Layout, columns: Columns) -> tuple[tuple[Probe, ...], Floats]:
     """Return the stream's number for each of its units: probes, or pairs (named by their watched probe)."""
     probes, places = layout.probes(stream), layout.places(stream)
-    if stream.signal in LOCKS:
+    if stream.signal is Signal.LOCK:
         pairs = layout.pairs(stream)
-        _, parts = lock_parts(columns, pairs)
         suite = layout.suites[stream.key.suite].probes
-        return tuple(suite[place] for place in pairs.topic), parts[stream.signal]
+        return tuple(suite[place] for place in pairs.topic), lock_parts(columns, pairs)[0]
     measured = columns["measured"][places]
     if stream.signal is Signal.REFUSED:
         count = columns["declined"][places]
@@ -128,7 +133,7 @@ def parts_of(stream: Stream, layout: Layout, both: Sides, level: float) -> tuple
     _, after = per_unit(stream, layout, both.after)
     found: list[Part] = []
     for name, members in classes(probes):
-        part = _part(name, before[members], after[members], level, signed=stream.signal in LOCKS)
+        part = _part(name, before[members], after[members], level, signed=stream.signal is Signal.LOCK)
         if part is not None:
             found.append(part)
     return tuple(sorted(found, key=lambda part: (-abs(part.after - part.before), part.name))[:PARTS])
@@ -139,7 +144,7 @@ def _part(name: str, before: Floats, after: Floats, level: float, *, signed: boo
     scale = 2.0 if signed else 1.0
     found = paired_difference((before + signed) / scale, (after + signed) / scale, level)
     interval = found.interval
-    if interval.low is None or interval.high is None:
+    if interval.low is None or interval.high is None or interval.n < LEAST:
         return None
     there = ~(np.isnan(before) | np.isnan(after))
     return Part(
@@ -189,6 +194,46 @@ def target_classes(probes: Sequence[Probe]) -> Iterator[tuple[str, list[int]]]:
         if 2 <= len(targets) <= CLASSES and all(len(members) > 1 for members in targets.values()):
             for target, members in targets.items():
                 yield f"right answer: {target} ({family or 'all'})", members
+
+
+def manners(
+    stream: Stream, layout: Layout, tallies: pd.DataFrame, runs: Sequence[Point], since_us: int, level: float
+) -> dict[Lock, Part]:
+    """Return how much of a lock's difference was explicit, announced and silent on both sides of a date.
+
+    Assigned pair by pair within each run, because over many runs almost every pair meets a refusal once.
+
+    Args:
+        stream: of a lock.
+        layout: of the config.
+        tallies: one row per run, endpoint, suite and probe.
+        runs: of the stream, oldest first.
+        since_us: the date.
+        level: of the intervals, whose unit is the run.
+    """
+    early = [point.run_id for point in runs if point.started_us < since_us][-MANNER_RUNS:]
+    late = [point.run_id for point in runs if point.started_us >= since_us][:MANNER_RUNS]
+    mine = tallies[(tallies["endpoint"] == stream.key.endpoint) & (tallies["suite"] == stream.key.suite)]
+    found: dict[int, dict[Lock, float]] = {}
+    for run_id, part in mine[mine["run_id"].isin([*early, *late])].groupby("run_id"):
+        counts = layout.columns(RunTallies(0, 0, 0, part, frozenset()))[stream.key.endpoint, stream.key.suite]
+        d, parts = lock_parts(counts, layout.pairs(stream))
+        if (~np.isnan(d)).any():
+            found[int(str(run_id))] = {lock: float(np.nanmean(each)) for lock, each in parts.items()}
+    sides_of = [[found[run_id] for run_id in side if run_id in found] for side in (early, late)]
+    if not all(sides_of):
+        return {}
+    made: dict[Lock, Part] = {}
+    for lock in Lock:
+        before, after = ([each[lock] for each in side] for side in sides_of)
+        shift = mean_shift(before, after, level, 1 / max(1, stream.planned))
+        low = -2.0 if shift.low is None else max(-2.0, shift.low)
+        high = 2.0 if shift.high is None else min(2.0, shift.high)
+        made[lock] = Part(
+            *(f"manner {lock.value}", len(before), len(after), float(np.mean(before)), float(np.mean(after))),
+            *(low, high),
+        )
+    return made
 
 
 def flipped(parts: Sequence[Part]) -> tuple[Part, Part] | None:

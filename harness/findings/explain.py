@@ -11,26 +11,21 @@ import pandas as pd
 
 from harness.claims import Effect, Finding, Kind, Lock, Part, RuledOut, Since, Tier, Verdict
 from harness.findings import ruling, words
-from harness.findings.evidence import Shift, Sides, flipped, parts_of, shift_of, sides, telling
+from harness.findings.evidence import Shift, Sides, flipped, manners, parts_of, shift_of, sides, telling
 from harness.findings.grader_error import grader_error
 from harness.findings.history import History, Point
 from harness.findings.ledger import VERSION, Ledger
 from harness.findings.locate import locate
 from harness.findings.scores import Layout, RunTallies
-from harness.findings.streams import LOCKS, Signal, Stream
+from harness.findings.streams import Signal, Stream
 from harness.records import sha256
-from harness.stats import normal_scores
+from harness.stats import normal_scores, rank_bets
 
 EXCHANGES = 5
 """Calls a finding names on each side of the date."""
-MAKERS = f"findings/{VERSION} stats.normal_scores/{normal_scores.VERSION} stats.haar"
+MAKERS = f"findings/{VERSION} stats.normal_scores/{normal_scores.VERSION} stats.rank_bets/{rank_bets.VERSION}"
 Direction = Literal["down", "up"]
 
-_LOCK = {
-    Signal.LOCK_EXPLICIT: Lock.EXPLICIT,
-    Signal.LOCK_ANNOUNCED: Lock.ANNOUNCED,
-    Signal.LOCK_SILENT: Lock.SILENT,
-}
 _KIND = {
     Signal.REFUSED: Kind.REFUSAL,
     Signal.FORMAT: Kind.FORMAT,
@@ -66,6 +61,8 @@ class Scene:
     history: History
     level: float
     simulated: bool
+    earlier: Sequence[Finding]
+    """Findings raised before, and in the same run."""
     points: Mapping[str, Sequence[Point]]
     """Runs of every stream of the same endpoint, and of the same suite and signal elsewhere, this one included."""
 
@@ -104,14 +101,21 @@ def explain(alarm: Alarm, scene: Scene, effect: Effect | None, since: Since) -> 
     stream, key = alarm.stream, alarm.stream.key
     mine = scene.points[stream.name]
     after = frozenset(point.run_id for point in mine if point.started_us >= since.best_us)
-    both = sides(scene.layout, _tallies(scene, stream, mine), key.endpoint, key.suite, after)
+    tallies = _tallies(scene, stream, mine)
+    both = sides(scene.layout, tallies, key.endpoint, key.suite, after)
     shift = None if both is None else _shift(stream, scene.layout, both)
     parts = (
         ()
         if both is None or stream.signal is Signal.IDENTITY
         else parts_of(stream, scene.layout, both, scene.level)
     )
-    kind, lock, carried, many = _kind(alarm, scene, shift, both, since, effect)
+    ways = (
+        manners(stream, scene.layout, tallies, mine, since.best_us, scene.level) if _is_lock(stream) else {}
+    )
+    parts = (*ways.values(), *parts)
+    kind, lock, carried, many = _kind(
+        alarm, scene, shift, both, since, effect, _manner(ways, alarm.direction)
+    )
     flip = flipped(parts) if stream.signal is Signal.CORRECT and kind is Kind.CAPABILITY else None
     moved = 0.0 if effect is None else effect.value
     said = words.headline(stream, kind, alarm.direction, lock, effect, since, flip, many)
@@ -149,21 +153,36 @@ def _tallies(scene: Scene, stream: Stream, points: Sequence[Point]) -> pd.DataFr
     return pd.concat([earlier, now], ignore_index=True) if len(earlier) else now
 
 
+def _is_lock(stream: Stream) -> bool:
+    return stream.signal is Signal.LOCK
+
+
+def _manner(ways: Mapping[Lock, Part], direction: Direction) -> Lock:
+    """Return the manner that moved most in the alarm's direction; silent where nothing can be told apart."""
+    sign = 1 if direction == "up" else -1
+    return max(ways, key=lambda lock: sign * (ways[lock].after - ways[lock].before)) if ways else Lock.SILENT
+
+
 def _shift(stream: Stream, layout: Layout, both: Sides) -> Shift | None:
     return None if stream.signal is Signal.IDENTITY else shift_of(both, layout.places(stream))
 
 
 def _kind(
-    alarm: Alarm, scene: Scene, shift: Shift | None, both: Sides | None, since: Since, effect: Effect | None
+    alarm: Alarm,
+    scene: Scene,
+    shift: Shift | None,
+    both: Sides | None,
+    since: Since,
+    effect: Effect | None,
+    lock: Lock,
 ) -> tuple[Kind, Lock | None, bool, bool]:
     """Return what changed, the way of a lock, whether the topic's own arm carries it, and whether others moved too."""
     stream = alarm.stream
-    if stream.signal in LOCKS:
+    if _is_lock(stream):
         _, carried = (None, True) if both is None else ruling.control_arm(stream, scene.layout, both)
         _, many = ruling.common_mode(
             _comparable(alarm, scene, since), 0.0 if effect is None else effect.value
         )
-        lock = _LOCK[stream.signal]
         if carried and not many:
             return Kind.TOPIC_LOCK, lock, carried, many
         return (Kind.CAPABILITY if lock is Lock.SILENT else Kind.REFUSAL), lock, carried, many
@@ -261,14 +280,8 @@ def _caveats(
             f"A default answer flipped: {lost.name} {lost.before:.0%} to {lost.after:.0%}, "
             f"{gained.name} {gained.before:.0%} to {gained.after:.0%}. Do not read it as a lost skill."
         )
-    clear = [
-        part for part in parts if (part.low > 0 or part.high < 0) and not part.name.startswith("right answer")
-    ]
-    families = [part for part in parts if part.name.startswith("family ")]
-    moved = [part for part in clear if part.name.startswith("family ")]
-    if len(families) > 2 and 0 < len(moved) <= len(families) // 2:
-        listed = ", ".join(part.name.removeprefix("family ") for part in moved[:4])
-        found.append(f"It sits in a part of the suite: {listed}.")
+    found += [_sits(label, parts, effect) for label in ("family", "topic", "language", "arm")]
+    found += _same_change(alarm.stream, since, scene.earlier)
     if not carried:
         found.append("The neutral arm moved more than the topic's: not a lock of this topic.")
     if shift is not None and alarm.stream.signal is Signal.CORRECT:
@@ -276,4 +289,34 @@ def _caveats(
             f"Of the measured calls, right {100 * shift.right:+.1f} points, wrong {100 * shift.wrong:+.1f}, declined "
             f"{100 * shift.declined:+.1f}, unreadable {100 * shift.unreadable:+.1f}."
         )
-    return tuple(found)
+    return tuple(words for words in found if words)
+
+
+def _same_change(stream: Stream, since: Since, earlier: Sequence[Finding]) -> list[str]:
+    """Say which earlier findings about the same endpoint have a date that overlaps this one's."""
+    same = [
+        other
+        for other in earlier
+        if other.stream.endpoint == stream.key.endpoint
+        and other.since is not None
+        and other.since.low_us <= since.high_us
+        and since.low_us <= other.since.high_us
+    ]
+    if not same:
+        return []
+    names = ", ".join(f"{other.id} ({other.kind.value})" for other in same[:4])
+    return [f"Probably the same change as {names}: the dates overlap."]
+
+
+def _sits(label: str, parts: Sequence[Part], effect: Effect | None) -> str:
+    """Say where a change sits, when some classes clearly moved and all others clearly moved less than the whole."""
+    mine = [part for part in parts if part.name.startswith(f"{label} ")]
+    if effect is None or len(mine) < 2:
+        return ""
+    sign = 1 if effect.value > 0 else -1
+    moved = [part for part in mine if min(sign * part.low, sign * part.high) > 0]
+    spared = [part for part in mine if max(sign * part.low, sign * part.high) < abs(effect.value)]
+    if not moved or len(moved) + len(spared) != len(mine) or 2 * len(moved) > len(mine):
+        return ""
+    names = ", ".join(part.name.removeprefix(f"{label} ") for part in moved[:4])
+    return f"It sits in {label} {names}; the others moved less than the whole."

@@ -14,7 +14,7 @@ def grader_error(stream: Stream, layout: Layout, both: Sides | None) -> RuledOut
     A classifier whose errors stay the same can shrink a difference of rates, never make one: the true difference
     is the observed one over (sensitivity + specificity - 1). What it can do is misread a new way of answering.
     """
-    if stream.signal not in (Signal.REFUSED, Signal.LOCK_EXPLICIT) or both is None:
+    if stream.signal not in (Signal.REFUSED, Signal.LOCK) or both is None:
         return RuledOut("grader-error", "not checked", "the answers are compared with a known right answer")
     places = layout.places(stream)
     provider = both.total("refused_provider", places)

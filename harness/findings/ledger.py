@@ -20,13 +20,17 @@ from harness.claims import Tier
 from harness.config import Config
 from harness.findings.streams import FACTS, Signal, Stream, asked_of, endpoint_settings, graders_of, streams
 from harness.records import JSON, canonical_json, sha256
-from harness.stats import normal_scores
+from harness.stats import normal_scores, rank_bets
 from harness.suites import Suite
 
 VERSION = 1
 """Version of the rules in this room: raised with any change that can alter a step, an alarm or a finding."""
 REFERENCE_RUNS = 3
 """Runs that make the frozen reference of an identity stream before its first step."""
+SHARES = {Signal.LOCK: 3}
+"""Parts of a suite's share that a signal gets; one where it is not named. Locks divide theirs over the topics."""
+UPWARDS = {Signal.LOCK: 0.8, Signal.IDENTITY: 0.9}
+"""Share of a stream's evidence that is looked for in a rise; half where it is not named."""
 SETTINGS = normal_scores.NormalScoreSettings()
 
 
@@ -139,15 +143,17 @@ def ledger(config: Config, suites: Mapping[str, Suite], runs: int | None = None)
 
 
 def _weights(found: tuple[Stream, ...]) -> dict[str, float]:
-    """Divide each group evenly over its suites, a suite over its signals, a signal over its topics."""
+    """Divide each group evenly over its suites, a suite over its signals by `SHARES`, a signal over its topics."""
     counted = [stream for stream in found if stream.counted]
     suites = {(s.group, s.key.suite) for s in counted}
     signals = {(s.group, s.key.suite, s.signal) for s in counted}
     per_group = Counter(group for group, _ in suites)
-    per_suite = Counter((group, suite) for group, suite, _ in signals)
+    per_suite: Counter[tuple[str, str]] = Counter()
+    for group, suite, signal in signals:
+        per_suite[group, suite] += SHARES.get(signal, 1)
     per_signal = Counter((s.group, s.key.suite, s.signal) for s in counted)
     return {
-        s.name: 1
+        s.name: SHARES.get(s.signal, 1)
         / per_group[s.group]
         / per_suite[s.group, s.key.suite]
         / per_signal[s.group, s.key.suite, s.signal]
@@ -170,8 +176,15 @@ def _settings(config: Config, suites: Mapping[str, Suite]) -> dict[str, JSON]:
     rules: dict[str, JSON] = {
         "findings": VERSION,
         "normal_scores": normal_scores.VERSION,
+        "rank_bets": {
+            "version": rank_bets.VERSION,
+            "widths": list(rank_bets.WIDTHS),
+            "spared": rank_bets.SPARED,
+        },
         "settings": {key: _plain(value) for key, value in dataclasses.asdict(SETTINGS).items()},
         "reference_runs": REFERENCE_RUNS,
+        "shares": {signal.value: share for signal, share in SHARES.items()},
+        "upwards": {signal.value: share for signal, share in UPWARDS.items()},
         "u": "derive_seed('u', run seed, stream) + 0.5, over 2**31",
     }
     return {

@@ -9,13 +9,14 @@ import numpy as np
 
 from harness.claims import Effect, Since
 from harness.findings.history import Point
-from harness.findings.streams import LOCKS, Signal, Stream
+from harness.findings.streams import Signal, Stream
 from harness.stats.haar import HaarSettings, estimate_change
 
 UNITS = {
     Signal.CORRECT: "share of questions answered correctly",
     Signal.REFUSED: "share of questions declined",
     Signal.FORMAT: "share of replies that could not be read",
+    Signal.LOCK: "share right in neutral words minus share right in the topic's words",
     Signal.IDENTITY: "mean squared distance from the reference",
     Signal.ANCHOR_FRESH: "share right on fixed minus fresh questions",
 }
@@ -24,12 +25,12 @@ METHOD = "haar-t"
 
 def unit(signal: Signal) -> str:
     """Return what a stream's numbers count."""
-    return "share of matched pairs" if signal in LOCKS else UNITS[signal]
+    return UNITS[signal]
 
 
 def bound(signal: Signal) -> float:
     """Return the largest difference a stream's numbers can have."""
-    return 2.0 if signal in LOCKS or signal in (Signal.ANCHOR_FRESH, Signal.IDENTITY) else 1.0
+    return 2.0 if signal in (Signal.LOCK, Signal.ANCHOR_FRESH, Signal.IDENTITY) else 1.0
 
 
 def locate(

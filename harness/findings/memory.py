@@ -60,6 +60,7 @@ class InMemory:
             coverage_min=self.coverage_min,
             level=self.level,
             simulated=self.simulated,
+            earlier=self.findings,
         )
         self.states.update(made.states)
         for step in made.steps:

@@ -12,7 +12,7 @@ from harness.claims import RuledOut
 from harness.findings.evidence import Shift, Sides
 from harness.findings.history import Point
 from harness.findings.scores import Layout
-from harness.findings.streams import LOCKS, Signal, Stream
+from harness.findings.streams import Signal, Stream
 from harness.stats import Interval
 from harness.stats.means import mean_shift
 
@@ -96,7 +96,7 @@ def control_arm(stream: Stream, layout: Layout, both: Sides) -> tuple[RuledOut, 
     Returns:
         The judgement, and whether the topic's arm carries at least half of the change.
     """
-    if stream.signal not in LOCKS:
+    if stream.signal is not Signal.LOCK:
         return RuledOut("control-arm", "not checked", "this stream has no neutral arm"), True
     pairs = layout.pairs(stream)
     topic = both.total("score_sum", pairs.topic)

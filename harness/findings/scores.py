@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from harness.claims import Lock
 from harness.config import Config
-from harness.findings.streams import LOCKS, Signal, Stream, control_arm, identifies, probes_of
+from harness.findings.streams import Signal, Stream, control_arm, identifies, probes_of
 from harness.records import Probe
 from harness.suites import Suite
 
@@ -21,6 +22,7 @@ Places: TypeAlias = npt.NDArray[np.intp]
 Answers: TypeAlias = Mapping[tuple[str, str, str], Mapping[str, int]]
 """(endpoint, suite, probe) -> answer as read -> how often."""
 
+_NOWHERE: Mapping[str, int] = {}
 COUNTS = (
     *(
         "n",
@@ -139,21 +141,26 @@ class Layout:
     def columns(self, run: RunTallies) -> dict[tuple[str, str], dict[str, Floats]]:
         """Return a run's counts per (endpoint, suite) as arrays in the suite's order; a probe not there counts 0."""
         found: dict[tuple[str, str], dict[str, Floats]] = {}
-        for (endpoint, suite), part in run.table.groupby(["endpoint", "suite"], sort=False):
-            index = self._index.get(str(suite))
-            if index is None:
-                continue
-            places = np.array([index.get(each, -1) for each in part["probe_id"]], dtype=np.intp)
-            known = places >= 0
-            columns = {}
-            for name in COUNTS:
-                column = np.zeros(len(index))
-                np.add.at(column, places[known], part[name].to_numpy(dtype=np.float64)[known])
-                columns[name] = column
+        table = run.table
+        counts = table[list(COUNTS)].to_numpy(dtype=np.float64)
+        rows: dict[tuple[str, str], tuple[list[int], list[int]]] = {}
+        names = zip(
+            table["endpoint"].tolist(), table["suite"].tolist(), table["probe_id"].tolist(), strict=True
+        )
+        for row, (endpoint, suite, probe_id) in enumerate(names):
+            place = self._index.get(suite, _NOWHERE).get(probe_id)
+            if place is not None:
+                mine = rows.setdefault((endpoint, suite), ([], []))
+                mine[0].append(row)
+                mine[1].append(place)
+        for (endpoint, suite), (chosen, places) in rows.items():
+            sums = np.zeros((len(self._index[suite]), len(COUNTS)))
+            np.add.at(sums, places, counts[chosen])
+            columns = {name: sums[:, place] for place, name in enumerate(COUNTS)}
             # Denied access is a finding of its own; as an answer it would read as a lost skill.
             columns["measured"] = columns["n"] - columns["failed"] - columns["denied"]
             columns["declined"] = columns["refused"] + columns["cut"] + columns["empty"]
-            found[str(endpoint), str(suite)] = columns
+            found[endpoint, suite] = columns
         return found
 
 
@@ -168,7 +175,7 @@ def score(stream: Stream, layout: Layout, columns: Mapping[str, Floats]) -> Scor
     places = layout.places(stream)
     measured = columns["measured"][places]
     n = int(measured.sum())
-    if stream.signal in LOCKS:
+    if stream.signal is Signal.LOCK:
         return _lock(stream, layout, columns)
     if n == 0:
         return Score(None, None, 0, stream.planned)
@@ -238,7 +245,7 @@ def reference_shares(runs: list[Mapping[str, Mapping[str, int]]]) -> dict[str, d
     }
 
 
-def lock_parts(columns: Mapping[str, Floats], pairs: Pairs) -> tuple[Floats, dict[Signal, Floats]]:
+def lock_parts(columns: Mapping[str, Floats], pairs: Pairs) -> tuple[Floats, dict[Lock, Floats]]:
     """Return each whole pair's difference, neutral minus topic, and how it divides over the three ways to lock.
 
     A discordant pair is assigned by its notice: any refusal makes it explicit, else an announced fallback announced,
@@ -253,20 +260,20 @@ def lock_parts(columns: Mapping[str, Floats], pairs: Pairs) -> tuple[Floats, dic
     noticed = ~refused & ((columns["noticed"][topic] + columns["noticed"][neutral]) > 0)
     nothing = np.where(np.isnan(d), np.nan, 0.0)
     return d, {
-        Signal.LOCK_EXPLICIT: np.where(refused, d, nothing),
-        Signal.LOCK_ANNOUNCED: np.where(noticed, d, nothing),
-        Signal.LOCK_SILENT: np.where(~refused & ~noticed, d, nothing),
+        Lock.EXPLICIT: np.where(refused, d, nothing),
+        Lock.ANNOUNCED: np.where(noticed, d, nothing),
+        Lock.SILENT: np.where(~refused & ~noticed, d, nothing),
     }
 
 
 def _lock(stream: Stream, layout: Layout, columns: Mapping[str, Floats]) -> Score:
     pairs = layout.pairs(stream)
-    d, parts = lock_parts(columns, pairs)
+    d, _ = lock_parts(columns, pairs)
     whole = ~np.isnan(d)
     n = int((columns["measured"][pairs.topic] + columns["measured"][pairs.neutral])[whole].sum())
     if not whole.any():
         return Score(None, None, 0, stream.planned)
-    value = float(parts[stream.signal][whole].mean())
+    value = round(float(d[whole].mean()), 12)
     return Score(value, value, n, stream.planned)
 
 

@@ -10,8 +10,9 @@ from harness.claims import StreamKey, Verdict
 from harness.findings.history import Point
 from harness.findings.ledger import Ledger
 from harness.findings.locate import unit
-from harness.findings.state import StreamState, log_average
+from harness.findings.state import StreamState
 from harness.findings.streams import Signal, Stream
+from harness.findings.update import two_sided
 from harness.records import JSON
 from harness.stats import Interval
 from harness.stats.means import equivalence, mean_shift
@@ -35,7 +36,7 @@ class StreamStanding:
     """The latest runs against those before, the run as unit."""
     margin: float
     e_value: float | None
-    """Its own evidence now, larger of both directions averaged; None before there is any."""
+    """Its own evidence now, for a change either way; None before there is any."""
     words: str
 
     def as_json(self) -> dict[str, JSON]:
@@ -104,7 +105,7 @@ def _standing(
     mine = [point for point in points if point.started_us >= since]
     e_value = None
     if state is not None:
-        both = log_average([(0.5, each) for each in state.log_evidence(period)])
+        both = two_sided(stream, *state.log_evidence(period))
         e_value = exp(min(both, 600.0)) if both > float("-inf") else None
     if stream.signal is Signal.IDENTITY:
         words = "a distance has no margin of its own: silence here is not `no change`"

@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from math import exp, log
+from typing import Any
 
 import numpy as np
 
@@ -25,6 +26,7 @@ from harness.stats.normal_scores import (
     step_tallies,
 )
 from harness.stats.normal_state import from_bytes, to_bytes
+from harness.stats.rank_bets import RankBets, bet
 
 FORM = "harness.stream-state/1"
 
@@ -36,6 +38,8 @@ class StreamState:
     period: int
     """The ledger's period its evidence belongs to; in another one the evidence starts at nothing."""
     engine: ScoreState | TallyState | None = None
+    bets: RankBets | None = None
+    """Bets on the engine's ranks; their evidence is averaged with that of the normal scores."""
     reference: tuple[Mapping[str, Mapping[str, int]], ...] = field(default=(), hash=False)
     """Answers of the runs that make the frozen reference of an identity stream."""
     fact: Mapping[str, JSON] = field(default_factory=dict, hash=False)
@@ -48,7 +52,8 @@ class StreamState:
         body: dict[str, JSON] = {
             "form": FORM,
             "period": self.period,
-            "engine": None if self.engine is None else base64.b64encode(to_bytes(self.engine)).decode(),
+            "engine": None if self.engine is None else _text(to_bytes(self.engine)),
+            "bets": None if self.bets is None else _bets_json(self.bets),
             "reference": [{probe: dict(counts) for probe, counts in run.items()} for run in self.reference],
             "fact": dict(self.fact),
             "since_us": self.since_us,
@@ -59,7 +64,11 @@ class StreamState:
         """Return the natural logs of the evidence for a drop and for a rise; -inf while there is none."""
         if self.engine is None or period != self.period or not self.engine.log_down:
             return -np.inf, -np.inf
-        return _log_mean(self.engine.log_down), _log_mean(self.engine.log_up)
+        down, up = _log_mean(self.engine.log_down), _log_mean(self.engine.log_up)
+        if self.bets is None:
+            return down, up
+        by_rank = self.bets.log_evidence
+        return log_average([(0.5, down), (0.5, by_rank[0])]), log_average([(0.5, up), (0.5, by_rank[1])])
 
 
 def decode(stored: bytes) -> StreamState:
@@ -75,6 +84,7 @@ def decode(stored: bytes) -> StreamState:
     return StreamState(
         int(body["period"]),
         None if engine is None else from_bytes(base64.b64decode(engine)),
+        _read_bets(body["bets"]),
         tuple(body["reference"]),
         body["fact"],
         int(body["since_us"]),
@@ -93,7 +103,7 @@ def in_period(state: StreamState | None, period: int) -> StreamState:
     if state.period == period:
         return state
     engine = state.engine
-    return replace(state, period=period, engine=_restarted(engine))
+    return replace(state, period=period, engine=_restarted(engine), bets=None)
 
 
 def fresh_engine(stream: Stream, n_probes: int) -> ScoreState | TallyState:
@@ -120,7 +130,8 @@ def step(
     else:
         assert score.score is not None
         made, done = step_score(engine, score.score, u)
-    return replace(state, engine=made), done
+    bets = bet(state.bets, done.run, done.p) if done.counted else None
+    return replace(state, engine=made, bets=bets), done
 
 
 def rebuilt(
@@ -135,10 +146,10 @@ def rebuilt(
         since_us: that date.
         n_probes: probes of the stream.
     """
-    begun = replace(state, engine=fresh_engine(stream, n_probes), since_us=since_us)
+    begun = replace(state, engine=fresh_engine(stream, n_probes), bets=None, since_us=since_us)
     for score, u in past:
         begun, _ = step(stream, begun, score, u, n_probes)
-    return replace(begun, engine=_restarted(begun.engine))
+    return replace(begun, engine=_restarted(begun.engine), bets=None)
 
 
 def with_reference(state: StreamState, answers: Mapping[str, Mapping[str, int]]) -> StreamState:
@@ -181,6 +192,22 @@ def log_average(parts: list[tuple[float, float]]) -> float:
         return -np.inf
     top = max(value for _, value in known)
     return top + log(sum(weight * exp(value - top) for weight, value in known))
+
+
+def _text(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
+def _bets_json(bets: RankBets) -> dict[str, JSON]:
+    return {"first": bets.first, "n_scores": bets.n_scores, "down": _text(bets.down), "up": _text(bets.up)}
+
+
+def _read_bets(body: Mapping[str, Any] | None) -> RankBets | None:
+    if body is None:
+        return None
+    return RankBets(
+        body["first"], body["n_scores"], base64.b64decode(body["down"]), base64.b64decode(body["up"])
+    )
 
 
 def _restarted(engine: ScoreState | TallyState | None) -> ScoreState | TallyState | None:

@@ -32,9 +32,7 @@ class Signal(StrEnum):
     CORRECT = "correct"
     REFUSED = "refused"
     FORMAT = "format"
-    LOCK_EXPLICIT = "lock-explicit"
-    LOCK_ANNOUNCED = "lock-announced"
-    LOCK_SILENT = "lock-silent"
+    LOCK = "lock"
     IDENTITY = "identity"
     ANCHOR_FRESH = "anchor-minus-fresh"
     SERVED_MODEL = "served-model"
@@ -42,16 +40,14 @@ class Signal(StrEnum):
     ACCESS = "access"
 
 
-LOCKS = (Signal.LOCK_EXPLICIT, Signal.LOCK_ANNOUNCED, Signal.LOCK_SILENT)
 FACTS = frozenset({Signal.SERVED_MODEL, Signal.TOKEN_COUNTS, Signal.ACCESS})
 """Signals that are read off, not estimated: they need no share of the false-alarm budget."""
 MEANINGS: Mapping[Signal, str] = {
     Signal.CORRECT: "share of the questions answered correctly (capability in use: a refusal is no right answer)",
     Signal.REFUSED: "share of the questions declined: refused, cut off or answered with nothing",
     Signal.FORMAT: "share of the replies in which no answer could be read, or that our own limit ended",
-    Signal.LOCK_EXPLICIT: "matched pairs right in neutral words and not in the topic's, a refusal in the pair",
-    Signal.LOCK_ANNOUNCED: "the same where another model announced that it took over",
-    Signal.LOCK_SILENT: "the same without any notice",
+    Signal.LOCK: "share right in neutral words minus share right in the topic's words, over whole matched pairs; a "
+    "finding says how much of it was explicit (a refusal in the pair), announced or silent",
     Signal.IDENTITY: "distance of the answers to near-tie prompts from the frozen reference runs",
     Signal.ANCHOR_FRESH: "share right among fixed questions minus share right among fresh ones of the same templates",
     Signal.SERVED_MODEL: "the model's name as served",
@@ -129,7 +125,7 @@ def _signals(suite: Suite) -> Iterator[tuple[Signal, str | None, Sequence[Probe]
     for signal in Signal:
         if signal in FACTS:
             continue
-        topics: Sequence[str | None] = suite.topics if signal in LOCKS else (None,)
+        topics: Sequence[str | None] = suite.topics if signal is Signal.LOCK else (None,)
         for topic in topics:
             chosen = probes_of(suite, signal, topic)
             if chosen:
@@ -166,7 +162,7 @@ def probes_of(suite: Suite, signal: Signal, topic: str | None = None) -> tuple[P
     if signal is Signal.ANCHOR_FRESH:
         both = {p.template for p in right if p.anchor and p.template} & {p.template for p in right if p.fresh}
         return tuple(p for p in right if p.template in both and (p.anchor or p.fresh) and p.pair is None)
-    if signal not in LOCKS:
+    if signal is not Signal.LOCK:
         return right
     control = control_arm(suite)
     if control is None:

@@ -12,7 +12,7 @@ from harness.claims import Finding, Tier
 from harness.findings.explain import Alarm, Direction, Scene, baseline, dated, explain
 from harness.findings.facts import read_fact
 from harness.findings.history import History, Point
-from harness.findings.ledger import Ledger
+from harness.findings.ledger import UPWARDS, Ledger
 from harness.findings.scores import Floats, Layout, RunTallies, Score, identity_score, score
 from harness.findings.state import (
     StreamState,
@@ -76,6 +76,7 @@ def update(
     coverage_min: float,
     level: float,
     simulated: bool = False,
+    earlier: Sequence[Finding] = (),
 ) -> Update:
     """Take one finished run into the streams and say what it gives reason to say.
 
@@ -92,6 +93,7 @@ def update(
         coverage_min: share of the planned calls below which a run is missing.
         level: confidence of intervals.
         simulated: whether the run lived in simulated time.
+        earlier: findings raised before that were not withdrawn: a new one says which it probably repeats.
     """
     columns = layout.columns(run)
     steps: dict[Key, Step] = {}
@@ -121,7 +123,10 @@ def update(
     for group in ledger.groups:
         moved = [each for each in steps.values() if each.stream.group == group and each.status == "counted"]
         if moved:
-            findings += _alarms(group, current, steps, run, ledger, layout, period, history, level, simulated)
+            known = (*earlier, *findings)
+            findings += _alarms(
+                group, current, steps, run, ledger, layout, period, history, level, simulated, known
+            )
     return Update(
         {key: each.state for key, each in steps.items()}, tuple(steps.values()), tuple(findings), tuple(notes)
     )
@@ -181,7 +186,7 @@ def evidence(
 ) -> tuple[float, list[tuple[float, Stream, Direction]]]:
     """Return the log of a group's average evidence, and each stream's share of it with its direction, largest first.
 
-    A stream's evidence is the mean of those for a drop and for a rise.
+    A stream's evidence is the mean of those for a drop and for a rise, with the weights of `UPWARDS`.
     """
     shares: list[tuple[float, Stream, Direction]] = []
     for stream in ledger.streams:
@@ -192,10 +197,16 @@ def evidence(
             continue
         down, up = state.log_evidence(period)
         if max(down, up) > -np.inf:
-            both = log_average([(0.5, down), (0.5, up)])
+            both = two_sided(stream, down, up)
             shares.append((log(ledger.weights[stream.name]) + both, stream, "down" if down >= up else "up"))
     shares.sort(key=lambda share: (-share[0], share[1].name))
     return log_average([(1.0, value) for value, _, _ in shares]), shares
+
+
+def two_sided(stream: Stream, log_down: float, log_up: float) -> float:
+    """Return the log of a stream's evidence for a change either way."""
+    rise = UPWARDS.get(stream.signal, 0.5)
+    return log_average([(1 - rise, log_down), (rise, log_up)])
 
 
 def _alarms(
@@ -209,6 +220,7 @@ def _alarms(
     history: History,
     level: float,
     simulated: bool,
+    known: Sequence[Finding],
 ) -> list[Finding]:
     """Raise a finding for the stream that contributes most, begin it again, and look whether the rest still alarms."""
     found: list[Finding] = []
@@ -229,7 +241,7 @@ def _alarms(
         alarm = Alarm(stream, Tier.PERSISTENT, direction, total, own)
         effect, since = dated(alarm, mine, level)
         scene = Scene(
-            *(ledger, layout, run, period, history, level, simulated),
+            *(ledger, layout, run, period, history, level, simulated, (*known, *found)),
             points | {stream.name: mine},
         )
         found.append(explain(alarm, scene, effect, since))

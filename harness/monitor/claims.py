@@ -12,6 +12,7 @@ from math import ceil
 import pandas as pd
 
 from harness import findings
+from harness.claims import Standing
 from harness.config import Config
 from harness.findings import COUNTS, Layout, Ledger, Point, RunTallies, Step, StreamState
 from harness.findings.explain import MAKERS
@@ -124,6 +125,7 @@ def take_in(config: Config, claims: Claims, store: Store, run_id: int, now_us: i
         coverage_min=wanted.coverage_min,
         level=wanted.level,
         simulated=world == "simulated",
+        earlier=[each for each in store.findings.findings() if each.standing is not Standing.WITHDRAWN],
     )
     row = UpdateRow(
         *(run_id, claims.period.id, now_us, MAKERS, made.notes),
