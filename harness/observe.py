@@ -12,6 +12,7 @@ from harness import outcomes
 from harness.config import Endpoint
 from harness.endpoints import adapter
 from harness.graders import GRADERS, grade, refusal
+from harness.graders.judge import Verdict, judge_of
 from harness.graders.tool_call import calls_text
 from harness.records import Decision, Exchange, Grade, Observation, Outcome, Probe, Reply, Usage
 
@@ -20,8 +21,14 @@ _EVIDENCE_LENGTH = 300
 
 
 @lru_cache(maxsize=256)
-def makers(protocol: str, grader: str) -> str:
-    """Return the versions of everything that has a part in an observation, as stored with it."""
+def makers(protocol: str, grader: str, judged: str | None = None) -> str:
+    """Return the versions of everything that has a part in an observation, as stored with it.
+
+    Args:
+        protocol: of the endpoint.
+        grader: of the probe.
+        judged: for an answer that a judge graded, the form of that.
+    """
     parts = [
         f"observe/{VERSION}",
         f"outcomes/{outcomes.VERSION}",
@@ -30,6 +37,8 @@ def makers(protocol: str, grader: str) -> str:
     ]
     if grader != "refusal":
         parts.append(f"graders.refusal/{refusal.VERSION}")
+    if judged is not None:
+        parts.append(judged)
     return " ".join(parts)
 
 
@@ -53,7 +62,28 @@ def cost_usd(endpoint: Endpoint, usage: Usage) -> float | None:
     return spent / 1e6
 
 
-def observe(exchange: Exchange, probe: Probe, endpoint: Endpoint, reply: Reply | None = None) -> Observation:
+def to_judge(exchange: Exchange, probe: Probe, endpoint: Endpoint, reply: Reply | None = None) -> str | None:
+    """Return the text that a judge has to grade before this exchange can be observed; None when it needs none.
+
+    Only an answer that came back whole and is no plain refusal needs a judge; the rest is told by wire and wording.
+    """
+    if judge_of(probe) is None:
+        return None
+    reply = read_reply(exchange) if reply is None else reply
+    if reply is None or not reply.text.strip():
+        return None
+    if outcomes.decide(exchange, reply, endpoint.model).outcome is not Outcome.ANSWERED:
+        return None
+    return None if refusal.detect(reply.text).degree == "full" else reply.text
+
+
+def observe(
+    exchange: Exchange,
+    probe: Probe,
+    endpoint: Endpoint,
+    reply: Reply | None = None,
+    verdict: Verdict | None = None,
+) -> Observation:
     """Say what a final exchange means.
 
     Args:
@@ -61,6 +91,10 @@ def observe(exchange: Exchange, probe: Probe, endpoint: Endpoint, reply: Reply |
         probe: the question as it was sent.
         endpoint: for the requested model and the prices.
         reply: the facts already read from this exchange, to spare reading them twice.
+        verdict: what the judge made of the answer, where `to_judge` says that one is needed.
+
+    Raises:
+        ValueError: a verdict is needed and there is none.
     """
     if reply is None:
         reply = read_reply(exchange)
@@ -79,7 +113,7 @@ def observe(exchange: Exchange, probe: Probe, endpoint: Endpoint, reply: Reply |
         prose = refusal.detect(reply.text)
         refusal_score = prose.score if reply.text else None
         if outcome is Outcome.ANSWERED:
-            grading = grade(probe.grader, said, probe.target, probe.options)
+            grading = _graded(said, prose.degree, probe, verdict)
         if prose.degree is not None and _declines(decision, prose.degree, probe, grading):
             outcome, source, degree = Outcome.REFUSED, "model", prose.degree
             rule, evidence = "prose_refusal", reply.text
@@ -110,8 +144,18 @@ def observe(exchange: Exchange, probe: Probe, endpoint: Endpoint, reply: Reply |
         input_tokens=usage.input_tokens,
         output_tokens=usage.output_tokens,
         cost_usd=cost_usd(endpoint, usage),
-        makers=makers(exchange.protocol, probe.grader),
+        makers=makers(exchange.protocol, probe.grader, verdict.form if verdict is not None else None),
     )
+
+
+def _graded(said: str, degree: str | None, probe: Probe, verdict: Verdict | None) -> Grade:
+    if judge_of(probe) is None:
+        return grade(probe.grader, said, probe.target, probe.options)
+    if verdict is not None:
+        return verdict.grade
+    if said.strip() and degree != "full":
+        raise ValueError(f"probe {probe.id}: its answer waits for a judge")
+    return Grade(score=None)
 
 
 def _said(reply: Reply, probe: Probe) -> str:

@@ -215,7 +215,7 @@ def make_plan(
         for suite_name, use in config.suites.items():
             if only_suites is not None and suite_name not in only_suites:
                 continue
-            if use.endpoints is not None and name not in use.endpoints:
+            if name not in config.asked(suite_name):
                 continue
             if suite_name not in sent:
                 sent[suite_name] = suites[suite_name].for_run(seed)

@@ -176,12 +176,21 @@ def test_fits_of_equal_answers_are_equal() -> None:
 
 @pytest.mark.parametrize("misfit", [0.0, 0.7])
 def test_simulated_calibrations_land_near_one_half(misfit: float) -> None:
-    """For points from the first to the last rung, the point is found and the chosen probes score 30-70% (48 simulations)."""
+    """The point is found, and the probes chosen score 30-70% (60 simulations; docs/statistics.md has 200 for each row).
+
+    Measured there: at least 98% for points on rungs 2 to 5, 92-95% at the ends of the ladder.
+    """
     rng = np.random.default_rng(20261122)
-    done = [calibrate_once(rng, ability, misfit) for ability in (1, 2, 3, 4, 5, 6) for _ in range(8)]
+    by_ability = {
+        ability: [calibrate_once(rng, ability, misfit) for _ in range(10)] for ability in range(1, 7)
+    }
+    done = [each for results in by_ability.values() for each in results]
     assert {each.calls for each in done} == {CALLS}
     assert all(each.probes <= PER_FAMILY * 10 for each in done)
-    assert np.mean([0.3 <= each.score <= 0.7 for each in done]) >= 0.95
+    inner = [0.3 <= each.score <= 0.7 for ability in (2, 3, 4, 5) for each in by_ability[ability]]
+    ends = [0.3 <= each.score <= 0.7 for ability in (1, 6) for each in by_ability[ability]]
+    assert np.mean(inner) >= 0.95
+    assert np.mean(ends) >= 0.8
     assert np.mean([each.held for each in done]) >= 0.88
     errors = np.concatenate([each.errors for each in done])
     assert np.sqrt(np.mean(errors**2)) < (0.9 if misfit == 0 else 1.05)

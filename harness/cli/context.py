@@ -16,6 +16,7 @@ from rich.console import Console
 
 from harness.config import Config, load_config
 from harness.errors import ConfigError, StoreError
+from harness.monitor.judging import check_judges
 from harness.monitor.schedule import cron_mistake
 from harness.records import JSON
 from harness.store import Origin, Store
@@ -82,6 +83,7 @@ class Project:
                 mistakes.extend(error.mistakes)
         if mistakes:
             raise ConfigError(mistakes)
+        check_judges(self.config, loaded, self.file)
         return loaded
 
 

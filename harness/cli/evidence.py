@@ -21,10 +21,13 @@ from harness.cli.context import (
     reading,
 )
 from harness.cli.custody import roots_of
+from harness.cli.running import access_of, stoppable
 from harness.custody import check_seals, read_public_key, read_roots, verify_bundle
 from harness.errors import EXIT_DONE, EXIT_ERROR, StoreError, UsageError
 from harness.limits import RealClock
+from harness.monitor import judge_run
 from harness.monitor import regrade as regrading
+from harness.runner import Stop
 from harness.store import Store, Verification
 
 
@@ -129,12 +132,21 @@ def regrade(
         bool,
         typer.Option("--all", help="Also what the same versions have judged already, as a check of them."),
     ] = False,
+    ask_judge: Annotated[
+        bool,
+        typer.Option(
+            "--ask-judge",
+            help="First ask judges about answers that wait for one, or that another model, rubric or scale judged.",
+        ),
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Judge stored evidence again with the graders at hand; sends nothing, keeps what it replaces."""
+    """Judge stored evidence again with the graders at hand, keeping what it replaces; sends nothing unless told."""
     path: Path = database_path(config, db)
     if not path.exists():
         raise StoreError(f"{path}: no database there; nothing to judge")
+    if ask_judge:
+        _ask_judges(config, path, run or None)
     with Store.open(path, mode="write") as store, Bar("judging") as bar:
         found = regrading(
             store,
@@ -151,10 +163,37 @@ def regrade(
                 "same_versions": found.same_versions,
                 "remade": found.remade,
                 "changed": found.changed,
+                "waiting": found.waiting,
             }
         )
         return
     out.print(
         f"{found.looked_at:,} observations looked at: {found.same_versions:,} made by these versions already, "
         f"{found.remade:,} made again, {found.changed:,} of them with another outcome or score"
+        + (f"; {found.waiting:,} wait for a judge (--ask-judge)" if found.waiting else "")
     )
+
+
+def _ask_judges(config: Path, database: Path, runs: list[int] | None) -> None:
+    """Ask the judges of the config about every run of ours that needs one, or about the runs named."""
+    project = load_project(config, database)
+    access = access_of(project, [judge.endpoint for judge in project.config.judges.values()])
+    with Store.open(database, mode="write") as store:
+        imported = store.origins.labels()
+        every = [each for each in range(1, store.run_count() + 1) if each not in imported]
+
+        async def ask(stop: Stop) -> None:
+            for run_id in every if runs is None else runs:
+                await judge_run(
+                    project.config,
+                    store,
+                    access,
+                    run_id,
+                    clock=RealClock(),
+                    stop=stop,
+                    folder=project.folder,
+                    again=True,
+                    on_note=lambda words: err.print(f"note: {words}", markup=False),
+                )
+
+        stoppable(ask)

@@ -55,6 +55,8 @@ def access_of(project: Project, only: list[str] | None = None) -> Access:
     """
     config = project.config
     alerts.require(config.alerts)
+    if only is not None:
+        only = [*only, *(judge.endpoint for judge in config.judges.values())]
     keys = read_keys(config, environment(), project.file, only)
     proxies = {
         name: proxy_for(config.endpoints[name], config.endpoints[name].url, environment()) for name in keys

@@ -46,13 +46,25 @@ def show(
             _list(store, run, outcome, suite, limit, as_json)
             return
         stored = store.exchange(call)
+        judges = {each.row_id: _judged_by(store, each) for each in stored}
     if not stored:
         raise UsageError(f"no call {call!r} in the database; harness show --run 1 lists a run's calls")
     if as_json:
-        print_json([_stored_json(each) for each in stored])
+        print_json([_stored_json(each) | {"judged_by": list(judges[each.row_id])} for each in stored])
         return
     for each in stored:
         _print_stored(each)
+        for judge_call in judges[each.row_id]:
+            out.print(f"judged by: harness show {judge_call}")
+
+
+def _judged_by(store: Store, stored: Stored) -> list[str]:
+    """Return the calls in which a judge graded an answer, oldest first; the last counts."""
+    return [
+        each.exchange.call_id
+        for judgement in store.judgements.of(stored.row_id)
+        for each in store.exchange(str(judgement.judge_exchange_id))
+    ]
 
 
 def _list(

@@ -96,7 +96,7 @@ def _list(table: Tables, key: str) -> list[str]:
 
 
 def _case_twins(data: Tables) -> Iterator[Mistake]:
-    for section in ("endpoints", "suites", "schedules", "vantages"):
+    for section in ("endpoints", "suites", "judges", "schedules", "vantages"):
         seen: dict[str, str] = {}
         for name in _table(data, section):
             twin = seen.setdefault(name.lower(), name)
@@ -116,6 +116,10 @@ def _references(data: Tables) -> Iterator[Mistake]:
         vantage = _text(table, "vantage")
         if vantage is not None and vantage != "default":
             yield from _names(data, ("endpoints", name, "vantage"), [vantage], "vantages")
+    for name, judge in _named(data, "judges"):
+        endpoint = _text(judge, "endpoint")
+        if endpoint is not None:
+            yield from _names(data, ("judges", name, "endpoint"), [endpoint], "endpoints")
     for name, schedule in _named(data, "schedules"):
         yield from _never_asks(data, name, schedule)
 

@@ -128,14 +128,12 @@ def proxy_for(endpoint: Endpoint, url: str | None, environ: Mapping[str, str]) -
 
 
 def _asked(config: Config, endpoints: Collection[str] | None) -> list[str]:
-    """Return the endpoints that some suite is asked of, or the named ones, in the config's order."""
+    """Return the endpoints that some suite is asked of or that judge, or the named ones, in the config's order."""
     if endpoints is not None:
         return [name for name in config.endpoints if name in endpoints]
-    return [
-        name
-        for name in config.endpoints
-        if any(use.endpoints is None or name in use.endpoints for use in config.suites.values())
-    ]
+    asked = {judge.endpoint for judge in config.judges.values()}
+    asked.update(*(config.asked(suite) for suite in config.suites))
+    return [name for name in config.endpoints if name in asked]
 
 
 def _key(endpoint: Endpoint, environ: Mapping[str, str], folder: Path, where: Where) -> str | Mistake | None:

@@ -137,7 +137,7 @@ class SuiteUse(Section):
     samples: int = Field(default=1, ge=1, le=1000)
     """Times each probe is asked in one run."""
     endpoints: Names | None = None
-    """Endpoints to ask; left out, all of them."""
+    """Endpoints to ask; left out, all of them but those that judge."""
     families: Values | None = None
     """Ask only probes of these families. This and the four keys below narrow one another; pairs stay whole."""
     topics: Values | None = None
@@ -148,6 +148,21 @@ class SuiteUse(Section):
     """Ask only probes of these depths: a list, or a range such as `"0-2"`."""
     difficulties: Rungs | None = None
     """Ask only probes on these rungs of the difficulty ladder: a list, or a range such as `"1-3"`."""
+
+
+class Judge(Section):
+    """A model that grades free text, for probes whose grader is `judge` (graders.md). Not asked any suite by itself."""
+
+    endpoint: Name = Field(examples=["referee"])
+    """Endpoint that judges; pin a dated `model` there. It is never asked about answers of its own model."""
+    rubric: str = Field(
+        default="Full points for an answer that is correct, complete and to the point; none for a wrong one.",
+        min_length=1,
+        max_length=4000,
+    )
+    """What points are given for, where a probe has no rubric of its own."""
+    max_tokens: int = Field(default=256, ge=16, le=100_000)
+    """Longest reply; a model that reasons first needs more."""
 
 
 class Schedule(Section):
@@ -255,6 +270,8 @@ class Config(Section):
     """`[endpoints.NAME]`: what is asked."""
     suites: Table[SuiteUse] = Field(min_length=1)
     """`[suites.NAME]`: what it is asked."""
+    judges: Table[Judge] = Field(default_factory=FrozenDict)
+    """`[judges.NAME]`: who grades free text."""
     schedules: Table[Schedule] = Field(default_factory=FrozenDict)
     """`[schedules.NAME]`: when."""
     vantages: Table[Vantage] = Field(default_factory=FrozenDict)
@@ -271,3 +288,11 @@ class Config(Section):
     """`[custody]`: who signs the record, and who says when."""
     findings: Findings = Findings()
     """`[findings]`: how claims of change are made."""
+
+    def asked(self, suite: str) -> tuple[str, ...]:
+        """Return the endpoints that a suite is asked of."""
+        named = self.suites[suite].endpoints
+        if named is not None:
+            return tuple(name for name in self.endpoints if name in named)
+        judging = {judge.endpoint for judge in self.judges.values()}
+        return tuple(name for name in self.endpoints if name not in judging)

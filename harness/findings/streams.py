@@ -103,7 +103,7 @@ def streams(config: Config, suites: Mapping[str, Suite]) -> tuple[Stream, ...]:
 
 def asked_of(config: Config, endpoint: str) -> list[str]:
     """Return the suites an endpoint is asked."""
-    return [name for name, use in config.suites.items() if use.endpoints is None or endpoint in use.endpoints]
+    return [name for name in config.suites if endpoint in config.asked(name)]
 
 
 def _statistical(config: Config, suites: Mapping[str, Suite], endpoint: str) -> Iterator[Stream]:

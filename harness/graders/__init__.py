@@ -19,6 +19,7 @@ from harness.graders.choice import CHOICE
 from harness.graders.code import CODE
 from harness.graders.constraints import CONSTRAINTS
 from harness.graders.json_schema import JSON_SCHEMA
+from harness.graders.judge import JUDGE
 from harness.graders.numeric import NUMERIC
 from harness.graders.pattern import REGEX
 from harness.graders.refusal import REFUSAL
@@ -41,6 +42,7 @@ GRADERS: Mapping[str, Grader] = MappingProxyType(
             CONSTRAINTS,
             CODE,
             TOOL_CALL,
+            JUDGE,
             REFUSAL,
         )
     }

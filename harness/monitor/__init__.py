@@ -1,8 +1,10 @@
 """One cycle, and the schedule."""
 
+from harness.monitor.beginning import Access, next_seed
 from harness.monitor.calibration import resumable
 from harness.monitor.claims import Claims, open_claims, planned_ledger, take_in
-from harness.monitor.cycle import Access, Summary, next_seed, run_cycle
+from harness.monitor.cycle import Summary, run_cycle
+from harness.monitor.judging import Judged, check_judges, judge_run
 from harness.monitor.keeping import Progress
 from harness.monitor.overview import Overview, overview, replay_streams
 from harness.monitor.regrade import Regraded, regrade
@@ -12,13 +14,16 @@ from harness.monitor.watch import Watch
 __all__ = [
     "Access",
     "Claims",
+    "Judged",
     "Overview",
     "Progress",
     "Regraded",
     "Standing",
     "Summary",
     "Watch",
+    "check_judges",
     "cron_mistake",
+    "judge_run",
     "next_seed",
     "open_claims",
     "overview",

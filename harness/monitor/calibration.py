@@ -13,16 +13,17 @@ from harness.config import Config, Endpoint, SuiteUse
 from harness.errors import EvidenceError, UsageError
 from harness.limits import Budget, Clock
 from harness.local import Servers
-from harness.monitor.cycle import Access, endpoint_record, next_seed, run_header, spent_before
-from harness.monitor.keeping import Flusher, Progress, Writer
+from harness.monitor.beginning import Access, endpoint_record, next_seed, run_header, spent_before
+from harness.monitor.keeping import Progress
+from harness.monitor.sending import send_batches
 from harness.observe import observe
 from harness.plan import Plan, make_plan
 from harness.records import JSON, Call, Observation, Outcome, RunStatus, canonical_json, derive_seed, sha256
-from harness.runner import Stop, Target, run
+from harness.runner import Sent, Stop, Target
 from harness.stats.intervals import Interval
 from harness.stats.ladder import METHOD, LadderFit, Tally, expected_score, fit_ladder, next_questions
 from harness.stats.near_half import Choice, choose
-from harness.store import Store, suite_record
+from harness.store import TRIGGER_PREFIX, Store, suite_record
 from harness.suites import Suite
 
 TRIGGER = "calibrate"
@@ -158,8 +159,23 @@ async def calibrate(
             [endpoint_record(name, config.endpoints[name])],
         )
         progress = Progress(run_id, planned, started_s=clock.monotonic_s())
-        status, stopped_by = await _sample(
-            ladders, target, name, plan, store, config, clock, stop, progress, on_progress
+
+        def learn(sent: Sent) -> None:
+            meant = observe(sent.exchange, sent.call.probe, endpoint, sent.reply)
+            ladders[sent.call.probe.family].learn(sent.call, meant)
+
+        status, stopped_by = await send_batches(
+            name,
+            target,
+            plan,
+            store,
+            lambda left: _round(ladders, left),
+            learn,
+            budget=Budget(config.budgets, *spent_before(store, clock.now_us())),
+            clock=clock,
+            stop=stop,
+            progress=progress,
+            on_progress=on_progress,
         )
     families = _chosen(ladders, suite, per_family)
     rng = np.random.default_rng(derive_seed("calibration", seed))
@@ -191,8 +207,12 @@ def resumable(store: Store) -> list[int]:
     """Return the runs that can be finished, oldest first.
 
     A calibration is none of them: each of its rounds depends on the answers before it, so it is done again instead.
+    Nor is a judge's run: what it left is asked for in a new one.
     """
-    return [run_id for run_id in store.resumable() if store.run_info(run_id).trigger != TRIGGER]
+    found = [(run_id, store.run_info(run_id).trigger) for run_id in store.resumable()]
+    return [
+        run_id for run_id, trigger in found if trigger != TRIGGER and not trigger.startswith(TRIGGER_PREFIX)
+    ]
 
 
 def _limit(endpoint: Endpoint) -> int | None:
@@ -234,54 +254,6 @@ def _ladders(plan: Plan, suite: Suite, limit: int | None) -> dict[str, _Ladder]:
         )
     order = {family: place for place, family in enumerate(suite.families)}
     return dict(sorted(ladders.items(), key=lambda item: order.get(item[0], len(order))))
-
-
-async def _sample(
-    ladders: Mapping[str, _Ladder],
-    target: Target,
-    name: str,
-    plan: Plan,
-    store: Store,
-    config: Config,
-    clock: Clock,
-    stop: Stop,
-    progress: Progress,
-    on_progress: Callable[[Progress], None],
-) -> tuple[RunStatus, str | None]:
-    """Ask round after round until the calls are used up; return how it ended."""
-    run_id, endpoint = progress.run_id, target.endpoint
-    writer = Writer(store, run_id, plan, {name: endpoint}, progress)
-    budget = Budget(config.budgets, *spent_before(store, clock.now_us()))
-    set_aside: dict[str, str] = {}
-    status, sent_so_far = RunStatus.INTERRUPTED, 0
-    async with Flusher(writer, on_progress=lambda: on_progress(progress)) as flusher:
-        try:
-            while sent_so_far < progress.planned and not (stop.is_set() or set_aside or budget.exhausted):
-                batch = _round(ladders, progress.planned - sent_so_far)
-                batch = [replace(call, index=sent_so_far + place) for place, call in enumerate(batch)]
-                sent_so_far += len(batch)
-                async for sent in run(
-                    {name: batch},
-                    {name: target},
-                    budget=budget,
-                    clock=clock,
-                    stop=stop,
-                    rng_seed=derive_seed("round", plan.seed, sent_so_far),
-                    on_set_aside=set_aside.__setitem__,
-                ):
-                    await flusher.put(sent)
-                    if sent.exchange.final:
-                        meant = observe(sent.exchange, sent.call.probe, endpoint, sent.reply)
-                        ladders[sent.call.probe.family].learn(sent.call, meant)
-            if budget.exhausted is not None:
-                status = RunStatus.BUDGET
-            elif not stop.is_set() and not set_aside:
-                status = RunStatus.DONE
-        finally:
-            await flusher.finish(lambda: store.finish_run(run_id, status, clock.now_us()))
-    if status is RunStatus.INTERRUPTED:
-        return status, f"{name} was set aside: {set_aside[name]}" if set_aside else "stopped by hand"
-    return status, budget.exhausted
 
 
 def _round(ladders: Mapping[str, _Ladder], count: int) -> list[Call]:

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 
-from harness import __version__
 from harness.claims import Finding, finding_json
-from harness.config import AlertKind, Config, Endpoint, config_hash, config_json
+from harness.config import AlertKind, Config, Endpoint
 from harness.errors import UsageError
 from harness.limits import Budget, Clock
 from harness.local import Servers
-from harness.monitor import claims, provenance
+from harness.monitor import claims
+from harness.monitor.beginning import Access, endpoint_record, next_seed, run_header, spent_before
+from harness.monitor.judging import check_judges, judge_run
 from harness.monitor.keeping import Flusher, Progress, Writer
 from harness.plan import Plan, make_plan
-from harness.records import JSON, Outcome, RunHeader, RunStatus, derive_seed
+from harness.records import JSON, Outcome, RunStatus
 from harness.runner import Stop, Target, run
-from harness.store import EndpointRecord, EventRow, Store, suite_record
+from harness.store import EventRow, Store, suite_record
 from harness.suites import Suite
 
 
@@ -38,6 +37,8 @@ class Summary:
     seconds: float
     stopped_by: str | None
     """Which budget, or why it was stopped; None for a finished run."""
+    waiting: int = 0
+    """Answers that came back and wait for their judge."""
     findings: tuple[Finding, ...] = ()
     """Claims that this run gave reason to raise."""
     events: tuple[EventRow, ...] = ()
@@ -46,7 +47,7 @@ class Summary:
     @property
     def coverage(self) -> float:
         """Share of the planned calls that taught us something: completed, and not failed for want of a reply."""
-        measured = self.completed - self.outcomes.get(Outcome.FAILED.value, 0)
+        measured = self.completed - self.outcomes.get(Outcome.FAILED.value, 0) - self.waiting
         return measured / self.planned if self.planned else 1.0
 
     def words(self) -> str:
@@ -71,6 +72,7 @@ class Summary:
             "cost_usd": round(self.cost_usd, 6),
             "seconds": round(self.seconds, 3),
             "stopped_by": self.stopped_by,
+            "waiting": self.waiting,
             "findings": [finding_json(each) for each in self.findings],
             "events": [
                 {"finding": each.finding_id, "standing": each.standing.value, "words": each.words}
@@ -97,19 +99,6 @@ class Summary:
             yield "finding", f"Finding {event.finding_id} is {event.standing.value}: {event.words}"
         if self.coverage < coverage_below:
             yield "incomplete", f"{self.words()}. Coverage {self.coverage:.0%} is below {coverage_below:.0%}."
-
-
-@dataclass(frozen=True, slots=True)
-class Access:
-    """What is needed to reach the endpoints and must never be stored: keys and proxies, by endpoint name."""
-
-    keys: Mapping[str, str | None]
-    proxies: Mapping[str, str | None]
-
-
-def next_seed(config: Config, store: Store | None) -> int:
-    """Return the seed of the next run: from the config's base seed and the number of runs so far."""
-    return derive_seed("run", config.run.seed, (store.run_count() if store is not None else 0) + 1)
 
 
 async def run_cycle(
@@ -148,7 +137,8 @@ async def run_cycle(
         on_note: told in words what a person should know while it runs.
 
     Raises:
-        UsageError: the run to resume was planned from another config or other suites.
+        UsageError: the run to resume was planned from another config or other suites; a judge is missing, or would
+            judge itself.
         LaunchError: a local server did not start.
         StoreError: the evidence could not be written.
     """
@@ -157,6 +147,7 @@ async def run_cycle(
         only_suites, only_endpoints = tuple(header.suites), header.endpoints
         seed = header.seed
     seed = next_seed(config, store) if seed is None else seed
+    check_judges(config, suites)
     plan = make_plan(config, suites, seed, only_suites=only_suites, only_endpoints=only_endpoints)
     if resume is not None and plan.plan_hash != header.plan_hash:
         raise UsageError(
@@ -191,6 +182,25 @@ async def run_cycle(
         progress = Progress(run_id, len(plan), sum(done) if done else 0, started_s=clock.monotonic_s())
         progress.outcomes.update(store.outcomes(run_id))
         summary = await _send(config, plan, store, run_id, targets, done, clock, stop, progress, on_progress)
+    if not stop.is_set():
+        judged = await judge_run(
+            config,
+            store,
+            access,
+            run_id,
+            clock=clock,
+            stop=stop,
+            folder=folder,
+            on_note=on_note,
+            usd_run=summary.cost_usd,
+            calls_run=summary.completed,
+        )
+        summary = replace(
+            summary,
+            outcomes=store.outcomes(run_id),
+            waiting=judged.waiting,
+            cost_usd=summary.cost_usd + judged.cost_usd,
+        )
     if summary.status is not RunStatus.DONE:
         return summary
     taken = claims.take_in(config, watched, store, run_id, clock.now_us())
@@ -260,51 +270,4 @@ async def _send(
         cost_usd=progress.cost_usd,
         seconds=clock.monotonic_s() - progress.started_s,
         stopped_by=stopped_by,
-    )
-
-
-def spent_before(store: Store, now_us: int) -> tuple[float, float, int]:
-    """Return (US dollars this UTC day, US dollars this UTC month, calls this UTC day) before this run."""
-    today = datetime.fromtimestamp(now_us / 1e6, UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    day_usd, day_calls = store.spent(int(today.timestamp() * 1e6))
-    month_usd, _ = store.spent(int(today.replace(day=1).timestamp() * 1e6))
-    return day_usd, month_usd, day_calls
-
-
-def run_header(config: Config, plan: Plan, clock: Clock, trigger: str) -> RunHeader:
-    """Return what is known about a run before its first call."""
-    revision, dirty = provenance.git_state()
-    return RunHeader(
-        seed=plan.seed,
-        started_us=clock.now_us(),
-        clock=clock.kind,
-        planned=len(plan),
-        plan_hash=plan.plan_hash,
-        config_hash=config_hash(config),
-        config_json=config_json(config),
-        suites={name: suite.content_hash for name, suite in plan.suites.items()},
-        endpoints=tuple(plan.endpoints),
-        trigger=trigger,
-        vantage={name: json.dumps(vantage.model_dump()) for name, vantage in config.vantages.items()},
-        harness_version=__version__,
-        packages=provenance.packages(),
-        python=provenance.python_version(),
-        platform=provenance.platform_name(),
-        git_revision=revision,
-        git_dirty=dirty,
-    )
-
-
-def endpoint_record(name: str, endpoint: Endpoint) -> EndpointRecord:
-    """Return what decides who answers and how: a change of any of it makes another endpoint of the same name."""
-    asked = endpoint.model_dump(
-        mode="json", include={"parameters", "headers", "body", "stream", "proxy", "launch"}
-    )
-    return EndpointRecord(
-        name=name,
-        model=endpoint.model,
-        protocol=endpoint.protocol,
-        url=endpoint.url,
-        vantage=endpoint.vantage,
-        parameters=asked,
     )

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Self
 
 from harness.config import Endpoint
-from harness.observe import observe
+from harness.observe import observe, to_judge
 from harness.plan import Plan
 from harness.records import Exchange, Observation, Probe
 from harness.runner import Sent
@@ -60,7 +60,8 @@ class Writer:
     def observe_left_over(self) -> None:
         """Observe what an earlier, killed cycle of this run stored but did not judge."""
         for row_id, exchange in self._store.unobserved(self._run_id):
-            self._pending.append((row_id, self._observe(exchange, None)))
+            if not self._waits(exchange, None):
+                self._pending.append((row_id, self._observe(exchange, None)))
         self.write([])
 
     def write(self, batch: Sequence[Sent]) -> None:
@@ -69,7 +70,7 @@ class Writer:
         self._pending = [
             (row_id, self._observe(sent.exchange, sent))
             for row_id, sent in zip(row_ids, batch, strict=True)
-            if sent.exchange.final
+            if sent.exchange.final and not self._waits(sent.exchange, sent)
         ]
         progress = self._progress
         for sent in batch:
@@ -80,6 +81,12 @@ class Writer:
             progress.cost_usd += sent.cost_usd or 0.0
         for _, observation in self._pending:
             progress.outcomes[observation.outcome.value] += 1
+
+    def _waits(self, exchange: Exchange, sent: Sent | None) -> bool:
+        """Say whether an answer has to go to a judge before it can be observed."""
+        probe = self._probes[exchange.suite, exchange.probe_id]
+        reply = sent.reply if sent else None
+        return to_judge(exchange, probe, self._endpoints[exchange.endpoint], reply) is not None
 
     def _observe(self, exchange: Exchange, sent: Sent | None) -> Observation:
         probe = self._probes[exchange.suite, exchange.probe_id]

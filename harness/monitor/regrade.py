@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from harness.config import Endpoint
-from harness.observe import makers, observe
+from harness.monitor.judging import Verdicts
+from harness.observe import makers, observe, to_judge
 from harness.records import Observation
 from harness.store import Store
 
@@ -25,6 +24,8 @@ class Regraded:
     """Made again by newer (or older) versions."""
     changed: int
     """Of those, how many now have another outcome or score."""
+    waiting: int
+    """Left without an observation: their judge has not been heard."""
 
 
 def regrade(
@@ -39,7 +40,7 @@ def regrade(
     """Judge stored exchanges again with the code at hand.
 
     Probes, endpoints and prices are taken from the database as they were used, so that neither a suite nor a config
-    edited since matters.
+    edited since matters. What a judge made of an answer is read again from the judge's stored exchange.
 
     Args:
         store: open for writing.
@@ -53,23 +54,30 @@ def regrade(
     Raises:
         StoreError: there is no such run.
     """
-    looked_at = same = remade = changed = 0
+    looked_at = same = remade = changed = waiting = 0
     imported = store.origins.labels()
     every = range(1, store.run_count() + 1)
     wanted = list(run_ids) if run_ids is not None else [each for each in every if each not in imported]
     in_all = sum(store.run_info(run_id).completed for run_id in wanted)
     for run_id in wanted:
-        probes = {(used.name, probe.id): probe for used in store.suites(run_id) for probe in used.probes}
-        endpoints = _endpoints(store.run_header(run_id).config_json)
+        verdicts = Verdicts(store, run_id)
+        found = verdicts.of()
         batch: list[tuple[int, Observation]] = []
         for stored in store.exchanges(run_id=run_id, suite=suite):
             looked_at += 1
             exchange, old = stored.exchange, stored.observation
-            probe = probes[exchange.suite, exchange.probe_id]
-            if old is not None and not everything and old.makers == makers(exchange.protocol, probe.grader):
+            probe, endpoint = (
+                verdicts.probes[exchange.suite, exchange.probe_id],
+                verdicts.endpoints[exchange.endpoint],
+            )
+            verdict = found.get(stored.row_id)
+            made = makers(exchange.protocol, probe.grader, verdict.form if verdict else None)
+            if old is not None and not everything and old.makers == made:
                 same += 1
+            elif verdict is None and to_judge(exchange, probe, endpoint) is not None:
+                waiting += 1
             else:
-                new = observe(exchange, probe, endpoints[exchange.endpoint])
+                new = observe(exchange, probe, endpoint, verdict=verdict)
                 remade += 1
                 changed += old is None or (new.outcome, new.score) != (old.outcome, old.score)
                 batch.append((stored.row_id, new))
@@ -79,10 +87,4 @@ def regrade(
                 on_progress(looked_at, in_all)
         store.replace_observations(batch, now_us)
         on_progress(looked_at, in_all)
-    return Regraded(looked_at, same, remade, changed)
-
-
-def _endpoints(config_json: str) -> Mapping[str, Endpoint]:
-    """Return the endpoints as a run's own config had them."""
-    tables = json.loads(config_json)["endpoints"]
-    return {name: Endpoint.model_validate_json(json.dumps(table)) for name, table in tables.items()}
+    return Regraded(looked_at, same, remade, changed, waiting)

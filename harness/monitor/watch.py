@@ -13,8 +13,9 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from harness.config import Config
 from harness.errors import LaunchError, UsageError
 from harness.limits import Clock
+from harness.monitor.beginning import Access
 from harness.monitor.calibration import resumable
-from harness.monitor.cycle import Access, Summary, run_cycle
+from harness.monitor.cycle import Summary, run_cycle
 from harness.monitor.schedule import GRACE, moments, next_moment, trigger
 from harness.runner import Stop
 from harness.store import Store

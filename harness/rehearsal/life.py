@@ -9,7 +9,7 @@ from pathlib import Path
 
 from harness.config import Config
 from harness.monitor import Access, Summary, run_cycle
-from harness.monitor.cycle import next_seed
+from harness.monitor.beginning import next_seed
 from harness.plan import make_plan
 from harness.rehearsal.clock import VirtualClock
 from harness.rehearsal.provider import Provider, providers

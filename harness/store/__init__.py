@@ -2,6 +2,7 @@
 
 from harness.store.finding_rows import EventRow, PeriodRow, RunCounts, StepRow, UpdateRow
 from harness.store.frames import Origin
+from harness.store.judgements import SUITE_PREFIX, TRIGGER_PREFIX, Judgement
 from harness.store.rows import (
     EndpointRecord,
     LockHolder,
@@ -16,9 +17,12 @@ from harness.store.seals import CommitmentRow, RunState, SealRow, Seals, SuiteSt
 from harness.store.store import Store
 
 __all__ = [
+    "SUITE_PREFIX",
+    "TRIGGER_PREFIX",
     "CommitmentRow",
     "EndpointRecord",
     "EventRow",
+    "Judgement",
     "LockHolder",
     "Origin",
     "PeriodRow",

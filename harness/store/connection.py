@@ -19,7 +19,7 @@ from urllib.parse import quote
 from harness.errors import LockedError, StoreError
 from harness.store.rows import APPLICATION_ID, LockHolder
 
-STEPS = ("m001_evidence", "m002_judgement", "m003_findings", "m004_origins", "m006_seals")
+STEPS = ("m001_evidence", "m002_judgement", "m003_findings", "m004_origins", "m005_judge", "m006_seals")
 """Names of all steps of the schema that this version knows, in order."""
 SQLITE_NEEDED = (3, 37, 0)
 """The first with STRICT tables."""

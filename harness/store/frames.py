@@ -12,6 +12,7 @@ from harness.records import canonical_json
 from harness.store.chain import plain
 from harness.store.encoding import read_header
 from harness.store.interning import Value
+from harness.store.judgements import NOT_A_JUDGES
 from harness.store.reading import Reader
 from harness.store.tallies import COLUMNS, SUMS
 
@@ -212,6 +213,8 @@ def _conditions(
     origin: Origin | None,
 ) -> tuple[str, list[Value]]:
     conditions = [_of_origin(f"{table}.run_id", origin or ("own" if run_ids is None else "all"))]
+    if run_ids is None and origin is None:
+        conditions.append(f"{table}.{NOT_A_JUDGES}")
     values: list[Value] = []
     if endpoints is not None:
         named = f"SELECT id FROM endpoints WHERE name IN ({_marks(endpoints)})"  # noqa: S608 - values bound

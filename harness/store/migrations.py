@@ -15,6 +15,7 @@ from sqlite_utils.db import Table
 
 from harness.store.m003_findings import FINDINGS
 from harness.store.m004_origins import ORIGINS
+from harness.store.m005_judge import JUDGEMENTS
 from harness.store.m006_seals import m006_seals
 from harness.store.rows import APPLICATION_ID
 
@@ -337,6 +338,12 @@ def m003_findings(db: Database) -> None:
 def m004_origins(db: Database) -> None:
     """Where imported runs come from."""
     _create(db, ORIGINS)
+
+
+@MIGRATIONS()
+def m005_judge(db: Database) -> None:
+    """Which judge's exchange graded which answer."""
+    _create(db, JUDGEMENTS)
 
 
 MIGRATIONS()(m006_seals)

@@ -16,6 +16,7 @@ from harness.records import Exchange, Observation, RunHeader, RunStatus
 from harness.store.connection import WriterLock, lock_holder, open_for_reading, open_for_writing
 from harness.store.findings import Findings
 from harness.store.frames import Frames, Origin
+from harness.store.judgements import Judgements
 from harness.store.lines import Lines
 from harness.store.origins import Origins
 from harness.store.reading import Reader
@@ -46,6 +47,8 @@ class Store:
         self._frames = Frames(self._reader)
         self.origins = Origins(self._reader)
         """Where imported runs come from."""
+        self.judgements = Judgements(self._reader)
+        """Which exchange of a judge graded which answer."""
         self.lines = Lines(self._reader, self._runs, self.origins)
         """What is stored, as records of the data format."""
         self._writer = None if lock is None else Writer(connection, path, guard, self._reader, self._runs)
@@ -151,6 +154,10 @@ class Store:
         """Make everything written inside one transaction: all of it is kept, or nothing."""
         with self._writing.group():
             yield
+
+    def add_judgements(self, pairs: Iterable[tuple[int, int]], judged_us: int) -> None:
+        """Keep which exchange of a judge graded which answer: (judged exchange, judge's exchange)."""
+        self._writing.add_judgements(pairs, judged_us)
 
     def add_origin(self, run_id: int, origin: OriginData) -> None:
         """Keep where an imported run comes from. Its trigger is `import:` and the origin's hash."""

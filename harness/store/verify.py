@@ -9,6 +9,7 @@ from harness.store.reading import Reader
 from harness.store.rows import Verification
 from harness.store.verify_chain import ChainCheck
 from harness.store.verify_findings import check_findings
+from harness.store.verify_judgements import check_judgements
 from harness.store.verify_origins import check_origins
 from harness.store.verify_report import Report
 from harness.store.verify_seals import check_seals
@@ -40,6 +41,8 @@ def verify(
         ChainCheck(report, progress).check()
         with report.stage("observations"):
             check_sums(report)
+        with report.stage("judgements"):
+            check_judgements(report)
         with report.stage("origins"):
             check_origins(report)
         check_seals(report)

@@ -21,6 +21,7 @@ from harness.store.bodies import Compressor, Dictionaries, cut_seed
 from harness.store.connection import explained
 from harness.store.encoding import header_json, pack_call_id
 from harness.store.interning import BodyShelf, Interner, Value, text
+from harness.store.judgements import add_judgements
 from harness.store.origins import ADD_EXCHANGE, ADD_ORIGIN, origin_row
 from harness.store.reading import OBSERVATION_COLUMNS, Reader
 from harness.store.rows import EndpointRecord, SuiteRecord
@@ -172,6 +173,11 @@ class Writer:
             names = {each.name: row_id for each, (row_id, _) in zip(endpoints, endpoint_rows, strict=True)}
             self._runs[run_id] = _OpenRun(run_id, 0, 0, own, bytearray(header.planned), names, probes)
         return run_id
+
+    def add_judgements(self, pairs: Iterable[tuple[int, int]], judged_us: int) -> None:
+        """Keep which exchange of a judge graded which answer."""
+        with self._transaction():
+            add_judgements(self._connection, pairs, judged_us)
 
     def add_origin(self, run_id: int, origin: OriginData) -> None:
         """Keep where an imported run comes from; its trigger has to name it already."""

@@ -1,0 +1,76 @@
+"""What every run begins with: its header, who is asked, the keys, and what has been spent before it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from harness import __version__
+from harness.config import Config, Endpoint, config_hash, config_json
+from harness.limits import Clock
+from harness.monitor import provenance
+from harness.plan import Plan
+from harness.records import RunHeader, derive_seed
+from harness.store import EndpointRecord, Store
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What is needed to reach the endpoints and must never be stored: keys and proxies, by endpoint name."""
+
+    keys: Mapping[str, str | None]
+    proxies: Mapping[str, str | None]
+
+
+def next_seed(config: Config, store: Store | None) -> int:
+    """Return the seed of the next run: from the config's base seed and the number of runs so far."""
+    return derive_seed("run", config.run.seed, (store.run_count() if store is not None else 0) + 1)
+
+
+def spent_before(store: Store, now_us: int) -> tuple[float, float, int]:
+    """Return (US dollars this UTC day, US dollars this UTC month, calls this UTC day) before this run."""
+    today = datetime.fromtimestamp(now_us / 1e6, UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    day_usd, day_calls = store.spent(int(today.timestamp() * 1e6))
+    month_usd, _ = store.spent(int(today.replace(day=1).timestamp() * 1e6))
+    return day_usd, month_usd, day_calls
+
+
+def run_header(config: Config, plan: Plan, clock: Clock, trigger: str) -> RunHeader:
+    """Return what is known about a run before its first call."""
+    revision, dirty = provenance.git_state()
+    return RunHeader(
+        seed=plan.seed,
+        started_us=clock.now_us(),
+        clock=clock.kind,
+        planned=len(plan),
+        plan_hash=plan.plan_hash,
+        config_hash=config_hash(config),
+        config_json=config_json(config),
+        suites={name: suite.content_hash for name, suite in plan.suites.items()},
+        endpoints=tuple(plan.endpoints),
+        trigger=trigger,
+        vantage={name: json.dumps(vantage.model_dump()) for name, vantage in config.vantages.items()},
+        harness_version=__version__,
+        packages=provenance.packages(),
+        python=provenance.python_version(),
+        platform=provenance.platform_name(),
+        git_revision=revision,
+        git_dirty=dirty,
+    )
+
+
+def endpoint_record(name: str, endpoint: Endpoint) -> EndpointRecord:
+    """Return what decides who answers and how: a change of any of it makes another endpoint of the same name."""
+    asked = endpoint.model_dump(
+        mode="json", include={"parameters", "headers", "body", "stream", "proxy", "launch"}
+    )
+    return EndpointRecord(
+        name=name,
+        model=endpoint.model,
+        protocol=endpoint.protocol,
+        url=endpoint.url,
+        vantage=endpoint.vantage,
+        parameters=asked,
+    )
