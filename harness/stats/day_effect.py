@@ -20,8 +20,8 @@ from harness.stats.intervals import Floats
 VERSION = 1
 """Version of the rule. A change that could alter any e raises it, and stored states are replayed."""
 
-_BLOCK = 1 << 20
-"""Numbers held at once while integrating over the day's effect."""
+_BLOCK = 1 << 16
+"""Numbers held at once while integrating over the day's effect: few enough for the cache."""
 
 
 @dataclass(frozen=True, slots=True)
