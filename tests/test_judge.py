@@ -18,7 +18,7 @@ from harness.cli import run
 from harness.config import Config
 from harness.errors import ConfigError
 from harness.graders import judge
-from harness.monitor.judging import check_judges
+from harness.monitor.judges import check_judges
 from harness.records import Message, Probe
 from harness.store import Store
 from harness.suites import load_suite
@@ -290,6 +290,21 @@ def test_answers_are_judged_after_the_run(tmp_path: Path, capsys: pytest.Capture
     shown = shell.json("show", judged.exchange.call_id)
     assert shown[0]["judged_by"] == [by.exchange.call_id]
     assert f"judged by: harness show {by.exchange.call_id}" in shell("show", judged.exchange.call_id)
+
+
+def test_check_says_what_judging_may_cost(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Before anything is sent, the calls and cost of the judges are told beside those of the run, as upper bounds."""
+    answers = Judge()
+    with Provider(answers) as provider:
+        shell = Shell(tmp_path, capsys, provider.url)
+        assert "then judge writing (referee, referee-2026-01-01): at most 3 calls" in shell("check")
+        (told,) = shell.json("check")["judges"]
+        assert provider.bodies == []
+        summary = shell.json("run")
+    assert told["calls"] == len(answers.asked)
+    assert told["cost_usd"] > summary["cost_usd"]
+    sent = sum(len(message["content"]) for asked in answers.asked for message in asked["messages"])
+    assert told["input_tokens"] > sent / 4
 
 
 def test_a_hostile_answer_stays_quoted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

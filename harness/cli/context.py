@@ -16,7 +16,7 @@ from rich.console import Console
 
 from harness.config import Config, load_config
 from harness.errors import ConfigError, StoreError
-from harness.monitor.judging import check_judges
+from harness.monitor.judges import check_judges
 from harness.monitor.schedule import cron_mistake
 from harness.records import JSON
 from harness.store import Origin, Store
@@ -45,7 +45,9 @@ DEFAULT_CONFIG = Path("config.toml")
 def _console(stderr: bool) -> Console:
     """Return a console; where there is no terminal to fold lines for, they are not folded."""
     terminal = (sys.stderr if stderr else sys.stdout).isatty()
-    return Console(stderr=stderr, highlight=False, soft_wrap=True, width=None if terminal else _FILE_WIDTH)
+    return Console(
+        stderr=stderr, highlight=False, emoji=False, soft_wrap=True, width=None if terminal else _FILE_WIDTH
+    )
 
 
 _FILE_WIDTH = 200

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -28,7 +29,7 @@ from harness.config import config_warnings, missing_keys, template_text
 from harness.endpoints import adapter
 from harness.errors import ConfigError, UsageError
 from harness.findings import changes
-from harness.monitor import next_seed, planned_ledger
+from harness.monitor import JudgeTotal, judge_totals, next_seed, planned_ledger
 from harness.plan import Plan, make_plan
 from harness.records import JSON
 from harness.store import Store
@@ -102,7 +103,9 @@ def check(
     missing = [
         words for name, each in asked.items() for words in local.problems(each, name, folder=project.folder)
     ]
-    missing += missing_keys(project.config, environment(), project.file, list(asked))
+    judges = judge_totals(project.config, planned)
+    needed = [*asked, *(each.endpoint for each in judges)]
+    missing += missing_keys(project.config, environment(), project.file, needed)
     if missing:
         raise ConfigError(missing)
     notes: list[str] = config_warnings(project.config, environment(), project.file)
@@ -114,7 +117,7 @@ def check(
     budget = planned_ledger(project.config, suites)
     notes.extend(_new_period(project, budget.text))
     if as_json:
-        print_json(_check_json(planned, latency, notes) | {"ledger": budget.body()})
+        print_json(_check_json(planned, latency, notes, judges) | {"ledger": budget.body()})
         return
     table = Table(title=None, box=None, pad_edge=False, header_style="bold")
     for heading in ("endpoint", "protocol", "model", "suites"):
@@ -144,6 +147,12 @@ def check(
     out.print(
         f"one run: {total.calls:,} calls, at most {_dollars(total.cost_usd)}, about {_duration(total.seconds)}"
     )
+    for each_judge in judges:
+        out.print(
+            f"then judge {each_judge.judge} ({each_judge.endpoint}, {each_judge.model}): at most {each_judge.calls:,} "
+            f"calls, {each_judge.input_tokens:,} tokens in, {_dollars(each_judge.cost_usd)}",
+            markup=False,
+        )
     for words in budget.words():
         out.print(words, markup=False)
     for note in notes:
@@ -170,7 +179,9 @@ def _new_period(project: Project, ledger: str) -> list[str]:
     ]
 
 
-def _check_json(planned: Plan, latency: dict[str, float], notes: list[str]) -> dict[str, JSON]:
+def _check_json(
+    planned: Plan, latency: dict[str, float], notes: list[str], judges: list[JudgeTotal]
+) -> dict[str, JSON]:
     def totals(name: str | None) -> dict[str, JSON]:
         total = planned.total(name, latency)
         return {
@@ -206,6 +217,7 @@ def _check_json(planned: Plan, latency: dict[str, float], notes: list[str]) -> d
             }
             for each in planned.suites.values()
         ],
+        "judges": [asdict(each) for each in judges],
         "total": totals(None),
         "notes": list(notes),
     }

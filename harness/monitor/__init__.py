@@ -4,7 +4,8 @@ from harness.monitor.beginning import Access, next_seed
 from harness.monitor.calibration import resumable
 from harness.monitor.claims import Claims, open_claims, planned_ledger, take_in
 from harness.monitor.cycle import Summary, run_cycle
-from harness.monitor.judging import Judged, check_judges, judge_run
+from harness.monitor.judges import JudgeTotal, check_judges, judge_totals
+from harness.monitor.judging import Judged, judge_run
 from harness.monitor.keeping import Progress
 from harness.monitor.overview import Overview, overview, replay_streams
 from harness.monitor.regrade import Regraded, regrade
@@ -14,6 +15,7 @@ from harness.monitor.watch import Watch
 __all__ = [
     "Access",
     "Claims",
+    "JudgeTotal",
     "Judged",
     "Overview",
     "Progress",
@@ -24,6 +26,7 @@ __all__ = [
     "check_judges",
     "cron_mistake",
     "judge_run",
+    "judge_totals",
     "next_seed",
     "open_claims",
     "overview",

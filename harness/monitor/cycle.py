@@ -13,7 +13,8 @@ from harness.limits import Budget, Clock
 from harness.local import Servers
 from harness.monitor import claims
 from harness.monitor.beginning import Access, endpoint_record, next_seed, run_header, spent_before
-from harness.monitor.judging import check_judges, judge_run
+from harness.monitor.judges import check_judges
+from harness.monitor.judging import judge_run
 from harness.monitor.keeping import Flusher, Progress, Writer
 from harness.plan import Plan, make_plan
 from harness.records import JSON, Outcome, RunStatus

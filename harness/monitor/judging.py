@@ -14,16 +14,15 @@ from functools import lru_cache
 from pathlib import Path
 
 from harness.config import Config, Endpoint, Judge, SuiteUse
-from harness.errors import ConfigError
 from harness.graders import judge as grader
 from harness.limits import Budget, Clock
 from harness.local import Servers
 from harness.monitor.beginning import Access, endpoint_record, next_seed, run_header, spent_before
+from harness.monitor.judges import judge_settings, same_as_named
 from harness.monitor.keeping import Progress
 from harness.monitor.sending import send_batches
 from harness.monitor.stored import endpoints_of
 from harness.observe import observe, read_reply, to_judge
-from harness.outcomes.names import same_model
 from harness.plan import Plan, estimate_call
 from harness.records import (
     JSON,
@@ -40,9 +39,6 @@ from harness.records import (
 from harness.runner import Stop, Target
 from harness.store import SUITE_PREFIX, TRIGGER_PREFIX, Store, Stored, suite_record
 from harness.suites import Suite
-
-_UNSPOKEN = frozenset({"auto", "default", "local", "local-model", "model"})
-"""Model names that say nothing about which model it is; only what is served can tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,53 +62,6 @@ class _Answer:
     probe: Probe
     endpoint: Endpoint
     text: str
-
-
-def check_judges(config: Config, suites: Mapping[str, Suite], file: Path = Path("config.toml")) -> None:
-    """Refuse a config whose suites need a judge that is missing, or that would judge its own model.
-
-    Raises:
-        ConfigError: one line for every mistake.
-    """
-    mistakes: list[str] = []
-    for name, suite in suites.items():
-        wanted = {needed for probe in suite.probes if (needed := grader.judge_of(probe)) is not None}
-        for judge_name in sorted(wanted):
-            judge = config.judges.get(judge_name)
-            if judge is None:
-                have = ", ".join(config.judges) or "none"
-                mistakes.append(
-                    f"{file}: suites.{name} needs the judge {judge_name!r} (fix: add [judges.{judge_name}] with its "
-                    f"endpoint; there are: {have})"
-                )
-                continue
-            mistakes += [f"{file}: {words}" for words in _own_models(config, name, judge_name, judge)]
-    if mistakes:
-        raise ConfigError(mistakes)
-
-
-def _own_models(config: Config, suite: str, name: str, judge: Judge) -> Iterator[str]:
-    model = config.endpoints[judge.endpoint].model
-    for asked in config.asked(suite) if suite in config.suites else ():
-        if asked == judge.endpoint:
-            what = "its own endpoint"
-        elif _same(config.endpoints[asked].model, model):
-            what = f"endpoint {asked}, which is the same model ({model})"
-        else:
-            continue
-        yield (
-            f"judges.{name} would judge {what}, in suites.{suite} (fix: name another model as judge, or the other "
-            f"endpoints in suites.{suite}.endpoints)"
-        )
-
-
-def _same(one: str, other: str) -> bool:
-    """Say whether two names are, as far as names tell, those of one model."""
-    if one.strip().lower() == other.strip().lower():
-        return True
-    if {one.strip().lower(), other.strip().lower()} & _UNSPOKEN:
-        return False
-    return same_model(one, other) and same_model(other, one)
 
 
 async def judge_run(
@@ -302,7 +251,7 @@ def _why_not(config: Config, name: str, answer: _Answer) -> str | None:
     reply = read_reply(answer.stored.exchange)
     served = reply.served_model if reply is not None else None
     if answer.stored.exchange.endpoint == judge.endpoint or any(
-        _same(each, model) for each in (answer.endpoint.model, served) if each
+        same_as_named(each, model) for each in (answer.endpoint.model, served) if each
     ):
         shown = served or answer.endpoint.model
         return f"judge {name} is not asked about answers of its own model ({shown}): they wait"
@@ -345,7 +294,9 @@ def _is_own(verdicts: Verdicts, stored: Stored, answer: Stored) -> bool:
     reply = read_reply(answer.exchange)
     theirs = reply.served_model if reply is not None else None
     own = verdicts.endpoints[answer.exchange.endpoint].model
-    return any(_same(one, other) for one in (requested, served) if one for other in (own, theirs) if other)
+    return any(
+        same_as_named(one, other) for one in (requested, served) if one for other in (own, theirs) if other
+    )
 
 
 async def _ask(
@@ -410,8 +361,7 @@ def _suite(
     nonce: Callable[[], str],
 ) -> Suite:
     """Return the judge's questions as a suite: a probe's id is the call it is about."""
-    # The endpoint's own settings win over ours: some models take no temperature but their own.
-    settings: dict[str, JSON] = {"temperature": 0, **endpoint.parameters, "max_tokens": judge.max_tokens}
+    settings = judge_settings(judge, endpoint)
     probes: list[Probe] = []
     for answer in answers:
         rubric = grader.rubric_of(answer.probe, judge.rubric)
