@@ -111,24 +111,28 @@ def tally_p(
     total, trials_so_far = np.cumsum(x[codes], 0), np.cumsum(r[codes], 0)
     # The most frequent kind is the base of the sums, so that it needs no product of its own.
     base = int(np.bincount(codes.ravel()).argmax())
-    both = np.zeros((2, runs, runs))
-    for table, out in zip(score_tables(x, r, total, trials_so_far, settings), both, strict=True):
-        for kind in range(len(met)):
-            if kind != base:
-                here = codes == kind
-                used = here.any(0)
-                part = table[:, kind, used] - table[:, base, used]
-                out += part @ here[:, used].T.astype(np.float64)
-        out += table[:, base, :].sum(1)[:, None]
+    others = [
+        (kind, (codes == kind).T.astype(np.float64)) for kind in np.unique(codes).tolist() if kind != base
+    ]
     each = r[codes]
-    if (each != each[0]).any():
-        for part, out in zip(score_variances(total, trials_so_far, settings), both, strict=True):
-            out /= np.sqrt(np.maximum(part @ each.T, LEAST))
-    own = np.diagonal(both, axis1=1, axis2=2)[..., None].copy()
-    both[:, ~np.tri(runs, k=-1, dtype=bool)] = np.inf
-    below = np.count_nonzero(both < own - TIE, axis=2)
-    equal = np.count_nonzero(both <= own + TIE, axis=2) - below
-    p: Floats = (below + u * (1 + equal)) / np.arange(1, runs + 1)
+    alike = bool((each == each[0]).all())
+    later = ~np.tri(runs, k=-1, dtype=bool)
+    p = np.empty((2, runs))
+    for place, table in enumerate(score_tables(x, r, total, trials_so_far, settings)):
+        if alike and place == 0:  # then the raw score ranks as the number of right answers
+            scores = np.tile(x[codes].sum(1), (runs, 1))
+        else:
+            scores = np.tile(table[:, base].sum(1)[:, None], runs)
+            for kind, here in others:
+                scores += (table[:, kind] - table[:, base]) @ here
+        if not alike:
+            variances = score_variances(total, trials_so_far, settings)[place]
+            scores /= np.sqrt(np.maximum(variances @ each.T, LEAST))
+        own = scores.diagonal()[:, None].copy()
+        np.copyto(scores, np.inf, where=later)
+        below = np.count_nonzero(scores < own - TIE, axis=1)
+        equal = np.count_nonzero(scores <= own + TIE, axis=1) - below
+        p[place] = (below + u * (1 + equal)) / np.arange(1, runs + 1)
     return p
 
 

@@ -301,18 +301,20 @@ def score_tables(
         Raw and weighted parts, shape (..., kinds, probes); where a probe never had such a tally the
         number means nothing, but is finite.
     """
-    a, b, kept = settings.prior_right, settings.prior_wrong, 1 - settings.loss
-    x, r = x[:, None], r[:, None]
-    total, asked = total[..., None, :], asked[..., None, :]
-    q = (total + a) / (asked + a + b)
-    # Cells that do not occur could divide by zero; those that do leave a and b untouched.
-    others = np.clip((total - x + a) / np.maximum(asked - r + a + b, a + b), 1e-9, 1 - 1e-9)
-    wrong = np.log1p(others * settings.loss / (1 - others))
+    a, b, loss = settings.prior_right, settings.prior_wrong, settings.loss
+    seen = total / np.maximum(asked, 1)
     # What a trial adds on average is taken without the prior: it would favour runs without the probes
     # that are always or never right.
-    seen = total / np.maximum(asked, 1)
-    expected = r * (seen * log(kept) + (1 - seen) * np.log1p(q * settings.loss / (1 - q)))
-    return x - r * seen, expected - x * log(kept) - (r - x) * wrong
+    expected = seen * log(1 - loss) + (1 - seen) * np.log1p(loss * (total + a) / (asked - total + b))
+    raw, weighted = np.empty((2, *total.shape[:-1], x.size, total.shape[-1]))
+    for kind, (right, trials) in enumerate(zip(x.tolist(), r.tolist(), strict=True)):
+        raw[..., kind, :] = right - trials * seen
+        weighted[..., kind, :] = trials * expected - right * log(1 - loss)
+        if right < trials:
+            # q / (1-q) of all other runs; a cell that does not occur could go below zero there.
+            odds = np.maximum(total - right + a, a) / np.maximum(asked - total - (trials - right) + b, b)
+            weighted[..., kind, :] -= (trials - right) * np.log1p(loss * odds)
+    return raw, weighted
 
 
 def score_variances(total: Floats, asked: Floats, settings: NormalScoreSettings) -> tuple[Floats, Floats]:

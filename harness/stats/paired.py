@@ -110,8 +110,27 @@ def log_e_mcnemar(
     whole: Floats = (b + c) * log(2) + betaln(b + 1, c + 1)
     if alternative == "both":
         return whole
-    one_sided: Floats = whole + log(2) + np.log(np.maximum(betaincc(b + 1, c + 1, 0.5), 1e-300))
+    tail = betaincc(b + 1, c + 1, 0.5)
+    tiny = tail < 1e-200
+    series = _far_tail(b, c, tiny)
+    one_sided: Floats = np.where(tiny, series, whole + log(2) + np.log(np.where(tiny, 1.0, tail)))
     return one_sided
+
+
+def _far_tail(b: Floats, c: Floats, where: npt.NDArray[np.bool_]) -> Floats:
+    """Return the one-sided log E where strong evidence for the other side lets the integral underflow.
+
+    2^(b+c) 2 int_1/2^1 theta^b (1-theta)^c = 2F1(1, b+c+2; c+2; 1/2) / (2 (c+1)): positive terms, falling
+    from the first on because b is far below c.
+    """
+    ahead, size = np.where(where, c + 2, 2.0), np.where(where, b + c + 2, 1.0)
+    total, term = np.ones_like(ahead), np.ones_like(ahead)
+    j = 0
+    while (term > 1e-16 * total).any():
+        term = term * (size + j) / (2 * (ahead + j))
+        total, j = total + term, j + 1
+    logs: Floats = np.log(total) - np.log(2 * (ahead - 1))
+    return logs
 
 
 def split_lock(

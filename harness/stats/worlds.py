@@ -1,8 +1,8 @@
 """Simulated years of runs: the nulls and the changes that every engine is measured on.
 
 A suite of probes of mixed difficulty, asked once or more per run; days that are alike, noisy, bad, weekly or
-dependent; and changes of several shapes. Used by the tests, by `python -m tests.engine_figures` and by whoever
-compares detectors: the same seed gives the same answers.
+dependent; changes of several shapes; two arms of refusals; matched pairs with a lock; border inputs. The same
+seed gives the same answers.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import expit, logit
+from scipy.special import expit, logit, ndtr
 
 from harness.stats.intervals import Floats
 
@@ -140,3 +140,113 @@ def draw_years(
         drawn = rng.random(chance.shape) < chance if answers == 1 else rng.binomial(answers, chance)
         right[:, run] = drawn
     return right
+
+
+@dataclass(frozen=True, slots=True)
+class Arms:
+    """Refusals in a watched arm and its control, with days that move both."""
+
+    watched_rate: float = 0.10
+    control_rate: float = 0.10
+    later_rate: float | None = None
+    """The watched arm's rate after the change; None: nothing changes."""
+    broad: bool = False
+    """The change moves the control arm by the same logit shift."""
+    day_sd: float = 0.4
+    """Sd of the day's effect on the logit of both arms."""
+    own_sd: float = 0.0
+    """Sd of a day's effect on the watched arm alone."""
+    outages: float = 0.02
+    """Share of days on which 10 to 40% of both arms is refused besides."""
+    first_run: int = 30
+
+
+def draw_arms(
+    arms: Arms, rng: np.random.Generator, *, years: int, runs: int = 372, answers: int = 40
+) -> tuple[Tallies, Tallies]:
+    """Return refusals of the watched and the control arm out of `answers`, each of shape (years, runs)."""
+    changed = np.arange(runs) >= arms.first_run
+    moved = 0.0 if arms.later_rate is None else logit(arms.later_rate) - logit(arms.watched_rate)
+    shared = arms.day_sd * rng.standard_normal((years, runs))
+    own = arms.own_sd * rng.standard_normal((years, runs))
+    watched = expit(logit(arms.watched_rate) + moved * changed + shared + own)
+    control = expit(logit(arms.control_rate) + moved * changed * arms.broad + shared)
+    out = np.where(rng.random((years, runs)) < arms.outages, rng.uniform(0.1, 0.4, (years, runs)), 0.0)
+    counts = [rng.binomial(answers, p + (1 - p) * out).astype(np.int16) for p in (watched, control)]
+    return counts[0], counts[1]
+
+
+def draw_pair_differences(
+    rng: np.random.Generator,
+    *,
+    lock: float,
+    years: int,
+    runs: int = 130,
+    pairs: int = 50,
+    discordance: float = 0.06,
+    framing: float = 0.015,
+    first_run: int = 30,
+) -> Floats:
+    """Return the run's mean of neutral minus topic over matched pairs, shape (years, runs).
+
+    Args:
+        rng: Seeded by the caller.
+        lock: Share of pairs that a silent lock makes wrong in topic words from `first_run` on.
+        years: Independent repetitions.
+        runs: Runs in each.
+        pairs: Pairs per run.
+        discordance: Share of pairs that differ either way without a lock.
+        framing: Lasting penalty of the topic's wording, which is no lock.
+        first_run: Number, from 0, of the first run after the change.
+    """
+    better = discordance + framing + lock * (np.arange(runs) >= first_run)
+    u = rng.random((years, runs, pairs))
+    ahead = (u < better[:, None]).sum(2)
+    behind = ((u >= better[:, None]) & (u < better[:, None] + discordance)).sum(2)
+    difference: Floats = (ahead - behind) / pairs
+    return difference
+
+
+@dataclass(frozen=True, slots=True)
+class Border:
+    """Border inputs: prompts whose two leading tokens are a near-tie, asked at temperature 0."""
+
+    shift_sd: float = 0.0
+    """Sd of the change in a prompt's logit gap: about .075 for 8-bit, .35 for 4-bit weights."""
+    rerouted: float = 0.0
+    """Share of calls that another model answers, instead of all."""
+    day: float = 0.0
+    """Sd of the day's numerics, in units of the usual noise."""
+    bad_days: float = 0.0
+    """Share of days with numerics twice as noisy as usual."""
+    noise: float = 0.02
+    """Sd of the numerics' noise on a logit gap."""
+    first_run: int = 30
+
+
+def draw_border_counts(
+    border: Border,
+    rng: np.random.Generator,
+    *,
+    years: int,
+    runs: int = 372,
+    prompts: int = 20,
+    answers: int = 10,
+    reference_answers: int = 100,
+) -> tuple[Tallies, Floats]:
+    """Return how often the first token won, shape (years, runs, prompts), and its frozen reference share.
+
+    The reference has the shape (years, 1, prompts) and comes from calls of its own.
+    """
+    gap = rng.uniform(-1, 1, (years, 1, prompts)) * border.noise
+    shift = rng.standard_normal((years, 1, prompts)) * border.shift_sd * np.sqrt(2)
+    changed = (np.arange(runs) >= border.first_run)[:, None]
+    bad = rng.random((years, runs, 1)) < border.bad_days
+    noise = rng.standard_normal((years, runs, prompts)) * np.where(bad, 2.0, border.day) * border.noise
+    if border.rerouted:
+        usual = ndtr((gap + noise) / border.noise)
+        share = np.where(changed, (1 - border.rerouted) * usual + border.rerouted * (shift > 0), usual)
+    else:
+        share = ndtr((gap + shift * changed + noise) / border.noise)
+    reference = rng.binomial(reference_answers, ndtr(gap / border.noise)) / reference_answers
+    return rng.binomial(answers, share).astype(np.int16), reference
