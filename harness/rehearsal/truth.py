@@ -35,7 +35,7 @@ class Planted:
     lock: Lock | None = None
     topic: str | None = None
     direction: str | None = None
-    """`down` or `up`, where the kind has a direction."""
+    """`down` or `up`, where the kind has a direction; a lock is a gap that goes up."""
 
     def explains(self, kind: Kind) -> bool:
         """Say whether a finding of this kind may come of it."""
@@ -48,7 +48,7 @@ def planted(world: World) -> tuple[Planted, ...]:
     for event in world.events:
         begin = _planted(world, event)
         found.append(begin)
-        if event.until is not None and event.until < world.days:
+        if event.until is not None and event.until < world.days and not _taken_over(world, event, event.until):
             turned = {"down": "up", "up": "down"}.get(begin.direction or "")
             found.append(
                 Planted(
@@ -64,6 +64,19 @@ def planted(world: World) -> tuple[Planted, ...]:
                 )
             )
     return tuple(sorted(found, key=lambda each: each.day))
+
+
+def _taken_over(world: World, event: events.Event, day: float) -> bool:
+    """Say whether another event of the same sort goes on where this one ends: a lock that is announced, say."""
+    alike: type[events.Event] = events.Access if isinstance(event, events.Access) else type(event)
+    return any(
+        isinstance(other, alike)
+        and other is not event
+        and other.endpoint == event.endpoint
+        and getattr(other, "topic", None) == getattr(event, "topic", None)
+        and other.day <= day < (other.until if other.until is not None else world.days)
+        for other in world.events
+    )
 
 
 def _planted(world: World, event: events.Event) -> Planted:
@@ -94,7 +107,7 @@ def _planted(world: World, event: events.Event) -> Planted:
             also = (*refuses, Kind.CAPABILITY, *((Kind.IDENTITY,) if event.mode == "fallback" else ()))
             return make(
                 f"{event.topic} locked ({event.mode}{deep}{tongue})",
-                Kind.TOPIC_LOCK, also, _LOCKS[event.mode], event.topic, "down",
+                Kind.TOPIC_LOCK, also, _LOCKS[event.mode], event.topic, "up",
             )  # fmt: skip
         case events.Unlock():
             ended = state(world, event.endpoint, event.day - _BEFORE).locks
@@ -105,7 +118,7 @@ def _planted(world: World, event: events.Event) -> Planted:
                 (Kind.REFUSAL, Kind.CAPABILITY),
                 mode,
                 event.topic,
-                "up",
+                "down",
             )
         case events.Loosen():
             words = "refusals become rarer everywhere" if event.amount > 0 else "refusals become more common"
