@@ -106,3 +106,38 @@ def test_a_rehearsal_never_removes_runs_of_real_models(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="real models"):
         _fresh(database)
     assert database.exists()
+
+
+def test_a_planted_degradation_is_found_and_held_against_the_plan(tmp_path: Path) -> None:
+    """From plan to finding: a large drop on day 30 of 44 becomes a persistent finding with its date and its size."""
+    from harness.rehearsal.repeats import check_life
+
+    path = tmp_path / "drop.toml"
+    path.write_text(
+        """
+title = "a drop"
+days = 44
+[models.heron]
+[endpoints.one]
+model = "heron"
+[suites.yes-no]
+families = ["primes"]
+[[events]]
+kind = "degrade"
+endpoint = "one"
+day = 30
+drop = 0.6
+""",
+        encoding="utf-8",
+    )
+    world = load_world(path)
+    suites = load_suites(world, tmp_path, path)
+    checked = check_life(world, suites, asyncio.run(live(world, suites, tmp_path / "h.db", stop=Stop())))
+    (found,) = checked.detections
+    assert found.detected
+    assert found.finding is not None
+    assert found.finding.tier.value == "persistent"
+    assert (found.date_covers, found.effect_covers) == (True, True)
+    assert found.true_effect is not None
+    assert found.true_effect < -0.2
+    assert checked.false == ()

@@ -11,9 +11,9 @@ from harness.config import Config
 from harness.monitor import Access, Summary, run_cycle
 from harness.monitor.beginning import next_seed
 from harness.plan import make_plan
+from harness.rehearsal.apart import provider_apart
 from harness.rehearsal.clock import VirtualClock
-from harness.rehearsal.provider import Provider, providers
-from harness.rehearsal.server import BASE_PATHS, serve_many
+from harness.rehearsal.server import BASE_PATHS
 from harness.rehearsal.state import skew_s
 from harness.rehearsal.world import World
 from harness.runner import Stop
@@ -87,11 +87,14 @@ async def live(
     start = datetime.combine(world.start, datetime.min.time(), UTC)
     clock = VirtualClock(_us(start))
     begun = datetime.now(UTC)
-    minds = providers(world)
     runs = calls = 0
-    planned: dict[str, int] = {}
-    with serve_many(minds, key=KEY, pace=clock.pace) as address, Store.open(database, mode="write") as store:
-        config = config_of(world, address)
+    with (
+        provider_apart(world, suites, key=KEY, pace=clock.pace) as remote,
+        Store.open(database, mode="write") as store,
+    ):
+        config = config_of(world, remote.address)
+        plan = make_plan(config, suites, world.seed)
+        planned = {name: plan.total(name).calls * world.runs_per_day for name in config.endpoints}
         access = Access(dict.fromkeys(config.endpoints, KEY), dict.fromkeys(config.endpoints))
         for day in range(world.days if days is None else min(days, world.days)):
             for turn in range(world.runs_per_day):
@@ -101,7 +104,8 @@ async def live(
                 clock.jump_to(_us(start + timedelta(days=at)))
                 clock.skew_s = skew_s(world, at)
                 runs += 1
-                planned = _prepare(minds, config, suites, store, runs, at)
+                seed = next_seed(config, store)
+                remote.begin_run(runs, at, seed)
                 summary = await run_cycle(
                     config, suites, store, access, clock=clock, stop=stop, trigger=TRIGGER
                 )
@@ -113,28 +117,8 @@ async def live(
         runs,
         calls,
         (datetime.now(UTC) - begun).total_seconds(),
-        {name: count * world.runs_per_day for name, count in planned.items()},
+        dict(planned),
     )
-
-
-def _prepare(
-    minds: Mapping[str, Provider],
-    config: Config,
-    suites: Mapping[str, Suite],
-    store: Store,
-    number: int,
-    at: float,
-) -> dict[str, int]:
-    """Let the providers know the run's questions, fresh ones included, as any provider could have read them.
-
-    Returns:
-        Calls planned, by endpoint.
-    """
-    plan = make_plan(config, suites, next_seed(config, store))
-    for mind in minds.values():
-        mind.teach(plan.suites.values())
-        mind.begin_run(number, at)
-    return {name: plan.total(name).calls for name in minds}
 
 
 def _us(moment: datetime) -> int:

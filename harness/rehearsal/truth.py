@@ -48,7 +48,11 @@ def planted(world: World) -> tuple[Planted, ...]:
     for event in world.events:
         begin = _planted(world, event)
         found.append(begin)
-        if event.until is not None and event.until < world.days and not _taken_over(world, event, event.until):
+        if (
+            event.until is not None
+            and event.until < world.days
+            and not _taken_over(world, event, event.until)
+        ):
             turned = {"down": "up", "up": "down"}.get(begin.direction or "")
             found.append(
                 Planted(
