@@ -393,3 +393,5 @@ class RunHeader:
     git_revision: str | None
     git_dirty: bool | None
     hash_algorithm: str = "sha256"
+    commitment: str | None = None
+    """SHA-256 of the newest commitment when the run began; without one, stored and hashed as if there were no field."""

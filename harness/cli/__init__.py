@@ -13,6 +13,7 @@ from harness.cli import (
     bundles,
     calibrating,
     claims,
+    commitments,
     custody,
     evidence,
     interchange,
@@ -61,6 +62,7 @@ showing.register(app)
 evidence.register(app)
 custody.register(app)
 bundles.register(app)
+commitments.register(app)
 interchange.register(app)
 rehearse.register(app)
 app.add_typer(local.app, name="local")

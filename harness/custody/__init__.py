@@ -1,9 +1,22 @@
-"""Evidence that stands up elsewhere: a signing key, seals over what is there, outside time, and bundles."""
+"""Evidence that stands up elsewhere: a signing key, seals, outside time, bundles, and commitments."""
 
 from cryptography.x509 import Certificate
 
 from harness.custody.bundling import Bundled, Selection, read_selection, write_bundle
 from harness.custody.checking import verify_bundle
+from harness.custody.commitments import (
+    LONGEST,
+    SALT_BYTES,
+    AnalysisPlan,
+    CommitmentError,
+    CommittedSuite,
+    Opening,
+    Revealed,
+    bundled_record,
+    make_commitment,
+    reveal,
+    stored_record,
+)
 from harness.custody.files import manifest_sha256, seal_files, write_seal_files
 from harness.custody.keys import PublicKey, SigningKey, default_path, load_key, make_key, read_public_key
 from harness.custody.layout import BundleError, Index, read_index
@@ -13,14 +26,21 @@ from harness.custody.sealing import Period, Sealed, TimeService, check_seals, ma
 from harness.custody.timestamps import Timestamp, TimestampError, read_roots
 
 __all__ = [
+    "LONGEST",
+    "SALT_BYTES",
+    "AnalysisPlan",
     "BundleError",
     "Bundled",
     "Certificate",
+    "CommitmentError",
+    "CommittedSuite",
     "Index",
     "Manifest",
     "ManifestError",
+    "Opening",
     "Period",
     "PublicKey",
+    "Revealed",
     "Sealed",
     "Selection",
     "SigningKey",
@@ -28,9 +48,11 @@ __all__ = [
     "Timestamp",
     "TimestampError",
     "Wish",
+    "bundled_record",
     "check_seals",
     "default_path",
     "load_key",
+    "make_commitment",
     "make_key",
     "make_seal",
     "manifest_sha256",
@@ -41,7 +63,9 @@ __all__ = [
     "read_roots",
     "read_selection",
     "redact_bundle",
+    "reveal",
     "seal_files",
+    "stored_record",
     "verify_bundle",
     "write_bundle",
     "write_seal_files",

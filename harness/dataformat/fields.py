@@ -100,7 +100,7 @@ def flat(line: Line) -> dict[str, Cell]:
     for field in fields_of(type(line)):
         value: Any = data
         for step in field.path:
-            value = value.get(step, ())
+            value = value.get(step, None if field.nullable else ())
         if field.shape == "json":
             row[field.name] = None if value is None else json.dumps(value, separators=(",", ":"))
         else:

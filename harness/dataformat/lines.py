@@ -6,7 +6,9 @@ given another meaning: a change of meaning is a new version of the record's form
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
+
+from pydantic import SerializerFunctionWrapHandler, model_serializer
 
 from harness.dataformat.parts import (
     AnyObject,
@@ -213,6 +215,15 @@ class HeaderData(Part):
     """Whether the checkout had changes."""
     hash_algorithm: Text
     """Algorithm of every hash in the run."""
+    commitment: Hash | None = None
+    """SHA-256 of the newest commitment when the run began (docs/custody.md); left out where there was none."""
+
+    @model_serializer(mode="wrap")
+    def _without_nothing(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        values: dict[str, Any] = write(self)
+        if self.commitment is None:
+            del values["commitment"]
+        return values
 
 
 class OriginData(Part):

@@ -24,7 +24,10 @@ def pack_call_id(call_id: str) -> str | bytes:
 
 def header_json(header: RunHeader) -> bytes:
     """Return a run's header as canonical JSON."""
-    return canonical({field.name: plain(getattr(header, field.name)) for field in fields(header)})
+    values = {field.name: plain(getattr(header, field.name)) for field in fields(header)}
+    if header.commitment is None:  # runs stored before the field existed keep their hash
+        del values["commitment"]
+    return canonical(values)
 
 
 def read_header(frame: bytes) -> tuple[RunHeader, bytes]:

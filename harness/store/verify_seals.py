@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import json
 
+from harness.dataformat import IMPORTED
 from harness.store import chain
+from harness.store.encoding import read_header
 from harness.store.verify_report import Report
 
 
@@ -36,6 +38,8 @@ def check_seals(report: Report) -> None:
             report.compare("commitments", count, stored, _commitment_digest, made_us, document, before)
             before = stored
         ends["commitments"] = count, before
+    with report.stage("runs"):
+        _check_runs(report)
     with report.stage("additions"):
         told = {
             name: (rows, last) for name, rows, last in report.connection.execute("SELECT * FROM additions")
@@ -47,6 +51,25 @@ def check_seals(report: Report) -> None:
                 )
         for name in told:
             report.bad("additions", name, "tells of a table that does not grow")
+
+
+def _check_runs(report: Report) -> None:
+    """Check that the commitments which runs name are there, and that later runs name no earlier ones."""
+    numbers = {
+        sha256.hex(): number
+        for number, sha256 in report.connection.execute("SELECT id, sha256 FROM commitments")
+    }
+    newest = 0
+    for run_id, frame in report.connection.execute("SELECT id, header FROM runs ORDER BY id"):
+        header, _ = read_header(frame)
+        if header.trigger.startswith(IMPORTED):
+            continue  # it names those of the database it was made in
+        number = 0 if header.commitment is None else numbers.get(header.commitment)
+        if number is None:
+            report.bad("commitments", "", f"run {run_id} was begun after a commitment that is missing")
+        elif number < newest:
+            report.bad("runs", str(run_id), f"was begun after commitment {newest}, and does not name it")
+        newest = max(newest, number or 0)
 
 
 def _commitment_digest(made_us: int, document: bytes, before: bytes | None) -> bytes:
