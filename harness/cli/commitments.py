@@ -160,6 +160,7 @@ def reveal(
                 "opened": found.opened,
                 "known": found.known,
                 "runs": list(found.runs),
+                "not_compared": list(found.others),
                 "differences": list(found.differences),
                 "seals": list(found.seals),
                 "made_at": utc_text(found.commitment.made_us),
@@ -187,6 +188,9 @@ def _print(found: custody.Revealed) -> None:
     out.print(f"made {made} by the maker's own clock, after run {after}; {when}", markup=False)
     for words in found.differences:
         err.print(f"not as committed: {words}", markup=False)
+    if found.others:
+        others = ", ".join(str(run) for run in found.others)
+        out.print(f"not compared: runs {others}, which judge or calibrate", markup=False)
     runs = ", ".join(str(run) for run in found.runs)
     if not found.runs:
         err.print("nothing was run under it yet")

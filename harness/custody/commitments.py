@@ -21,12 +21,14 @@ from harness.custody.manifest import Manifest, parse_json, read_manifest
 from harness.dataformat import RunLine, decode, to_header
 from harness.dataformat.parts import Count, Hash, Part, Text, Whole
 from harness.records import RunHeader, canonical_json, derive_seed
-from harness.store import Store
+from harness.store import TRIGGER_PREFIX, Store
 
 SALT_BYTES = 32
 LONGEST = 4 << 20
 """Bytes of the longest document that is read."""
 _SHOWN = 20
+_OTHERS = (TRIGGER_PREFIX, "calibrate")
+"""How the triggers of runs begin that measure nothing."""
 _Document = TypeVar("_Document", "Commitment", "Opening")
 
 
@@ -219,6 +221,8 @@ class Revealed:
     """The commitment is in the record, so that later runs name it."""
     runs: tuple[int, ...]
     """Runs that were begun after it and before the next one."""
+    others: tuple[int, ...]
+    """Of the same stretch, runs that measure nothing: of judges, and of calibrations. They are not compared."""
     differences: tuple[str, ...]
     """Where what was run is not what was committed."""
     seals: tuple[int, ...]
@@ -245,7 +249,9 @@ def reveal(document: bytes, opening_bytes: bytes, record: Record) -> Revealed:
     sha256 = hashlib.sha256(document).hexdigest()
     opened = hashlib.sha256(opening_bytes).hexdigest() == commitment.commitment
     known = sha256 in record.commitments
-    runs = tuple(run for run, header in sorted(record.headers.items()) if header.commitment == sha256)
+    bound = [run for run, header in sorted(record.headers.items()) if header.commitment == sha256]
+    others = tuple(run for run in bound if record.headers[run].trigger.startswith(_OTHERS))
+    runs = tuple(run for run in bound if run not in others)
     differences: list[str] = []
     if runs and commitment.chain.runs >= runs[0]:
         differences.append(
@@ -258,7 +264,7 @@ def reveal(document: bytes, opening_bytes: bytes, record: Record) -> Revealed:
         for manifest in record.manifests
         if any(each.sha256 == sha256 for each in manifest.commitments)
     )
-    return Revealed(commitment, opened, known, runs, tuple(differences), seals)
+    return Revealed(commitment, opened, known, runs, others, tuple(differences), seals)
 
 
 def _differences(opening: Opening, run: int, header: RunHeader) -> Iterator[str]:

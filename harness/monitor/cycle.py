@@ -171,7 +171,7 @@ async def run_cycle(
             on_note(note)
         if resume is None:
             run_id = store.begin_run(
-                run_header(config, plan, clock, trigger, store.seals.newest_commitment()),
+                run_header(config, plan, clock, trigger),
                 [suite_record(suite) for suite in plan.suites.values()],
                 [endpoint_record(name, endpoint) for name, endpoint in plan.endpoints.items()],
             )
@@ -272,56 +272,3 @@ async def _send(
         seconds=clock.monotonic_s() - progress.started_s,
         stopped_by=stopped_by,
     )
-<<<<<<< HEAD
-=======
-
-
-def spent_before(store: Store, now_us: int) -> tuple[float, float, int]:
-    """Return (US dollars this UTC day, US dollars this UTC month, calls this UTC day) before this run."""
-    today = datetime.fromtimestamp(now_us / 1e6, UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    day_usd, day_calls = store.spent(int(today.timestamp() * 1e6))
-    month_usd, _ = store.spent(int(today.replace(day=1).timestamp() * 1e6))
-    return day_usd, month_usd, day_calls
-
-
-def run_header(
-    config: Config, plan: Plan, clock: Clock, trigger: str, commitment: str | None = None
-) -> RunHeader:
-    """Return what is known about a run before its first call."""
-    revision, dirty = provenance.git_state()
-    return RunHeader(
-        seed=plan.seed,
-        started_us=clock.now_us(),
-        clock=clock.kind,
-        planned=len(plan),
-        plan_hash=plan.plan_hash,
-        config_hash=config_hash(config),
-        config_json=config_json(config),
-        suites={name: suite.content_hash for name, suite in plan.suites.items()},
-        endpoints=tuple(plan.endpoints),
-        trigger=trigger,
-        vantage={name: json.dumps(vantage.model_dump()) for name, vantage in config.vantages.items()},
-        harness_version=__version__,
-        packages=provenance.packages(),
-        python=provenance.python_version(),
-        platform=provenance.platform_name(),
-        git_revision=revision,
-        git_dirty=dirty,
-        commitment=commitment,
-    )
-
-
-def endpoint_record(name: str, endpoint: Endpoint) -> EndpointRecord:
-    """Return what decides who answers and how: a change of any of it makes another endpoint of the same name."""
-    asked = endpoint.model_dump(
-        mode="json", include={"parameters", "headers", "body", "stream", "proxy", "launch"}
-    )
-    return EndpointRecord(
-        name=name,
-        model=endpoint.model,
-        protocol=endpoint.protocol,
-        url=endpoint.url,
-        vantage=endpoint.vantage,
-        parameters=asked,
-    )
->>>>>>> c889896 (Commit to what will be asked, and reveal that it was)

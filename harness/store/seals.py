@@ -216,11 +216,6 @@ class Seals:
             for number, made_us, document, sha256 in rows
         ]
 
-    def newest_commitment(self) -> str | None:
-        """Return the hash of the newest commitment, 64 hex digits, if there is one."""
-        row = self._reader.one("SELECT sha256 FROM commitments ORDER BY id DESC LIMIT 1")
-        return None if row is None else row[0].hex()
-
     def add_commitment(self, number: int, made_us: int, document: bytes) -> None:
         """Store the next commitment.
 

@@ -7,13 +7,13 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 
 import zstandard
 
-from harness.dataformat import OriginData
+from harness.dataformat import IMPORTED, OriginData
 from harness.errors import StoreError
 from harness.records import Exchange, Observation, RunHeader, RunStatus
 from harness.store import chain
@@ -133,8 +133,8 @@ class Writer:
             raise ValueError("the suites given are not those the run's header names")
         if sorted(each.name for each in endpoints) != sorted(header.endpoints):
             raise ValueError("the endpoints given are not those the run's header names")
-        encoded = header_json(header)
         with self._transaction():
+            encoded = header_json(self._bound(header))
             previous = self._previous()
             run_id = 1 if previous is None else previous[0] + 1
             probes: dict[tuple[str, str], int] = {}
@@ -194,6 +194,13 @@ class Writer:
                     for row, number, previous, own in rows
                 ],
             )
+
+    def _bound(self, header: RunHeader) -> RunHeader:
+        """Bind a run of our own to the newest commitment; an imported one keeps what it was bound to elsewhere."""
+        if header.trigger.startswith(IMPORTED):
+            return header
+        row = self._connection.execute("SELECT sha256 FROM commitments ORDER BY id DESC LIMIT 1").fetchone()
+        return replace(header, commitment=None if row is None else row[0].hex())
 
     def _previous(self) -> tuple[int, bytes, int, bytes, bytes] | None:
         row = self._connection.execute(
