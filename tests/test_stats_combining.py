@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from types import ModuleType
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from harness import stats
 from harness.stats import alarm_threshold, average, detector_e, e_bh, score_paths, strength
 
 
@@ -91,3 +94,11 @@ def test_nan_is_no_evidence() -> None:
         strength(float("nan"))
     with pytest.raises(ValueError, match="NaN"):
         e_bh([1.0, float("nan")], 0.1)
+
+
+def test_every_public_name_is_there() -> None:
+    """What `harness.stats` names can be had from it, and no engine's module hides a function of the same name."""
+    assert all(getattr(stats, name) is not None for name in stats.__all__)
+    assert not any(isinstance(getattr(stats, name), ModuleType) for name in stats.__all__)
+    with pytest.raises(AttributeError, match="no_such_engine"):
+        stats.no_such_engine  # noqa: B018

@@ -1,24 +1,13 @@
-"""Arrays in, result objects out: intervals and differences with stated assumptions and sources."""
+"""Arrays in, result objects out: intervals and differences with stated assumptions and sources.
 
-from harness.stats.combining import Strength, alarm_threshold, average, detector_e, e_bh, strength
-from harness.stats.day_effect import (
-    CONTAMINATED,
-    PLAIN,
-    DayEffect,
-    DayEffectPaths,
-    DayEffectSettings,
-    day_effect_paths,
-    fit_prior,
-)
-from harness.stats.day_effect_state import (
-    DayEffectState,
-    DayEffectStep,
-    day_effect_from_bytes,
-    day_effect_to_bytes,
-    restart_day_effect,
-    start_day_effect,
-    step_day_effect,
-)
+The engines need scipy, which takes a moment to load: they are loaded when first asked for.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from harness.stats.differences import (
     PairedDifference,
     newcombe,
@@ -26,49 +15,186 @@ from harness.stats.differences import (
     paired_bounds,
     paired_difference,
 )
-from harness.stats.equivalence import Equivalence, equivalence, tost_runs
-from harness.stats.haar import (
-    ChangeEstimate,
-    HaarSettings,
-    anscombe,
-    anscombe_scores,
-    estimate_change,
-    log_ratios,
+from harness.stats.intervals import (
+    LEVEL,
+    Interval,
+    mean_score,
+    normal_quantile,
+    wilson,
+    wilson_bounds,
 )
-from harness.stats.identity import identity_distance, logprob_distance
-from harness.stats.intervals import LEVEL, Interval, mean_score, normal_quantile, wilson, wilson_bounds
-from harness.stats.normal_paths import (
-    NormalScorePaths,
-    follow,
-    score_paths,
-    score_state,
-    tally_p,
-    tally_paths,
-    tally_state,
-)
-from harness.stats.normal_scores import (
-    NormalScoreSettings,
-    NormalScoreStep,
-    ScoreState,
-    TallyState,
-    restart,
-    start_scores,
-    start_tallies,
-    step_score,
-    step_tallies,
-)
-from harness.stats.normal_state import from_bytes, to_bytes
-from harness.stats.paired import (
-    LockSplit,
-    McNemar,
-    against_references,
-    difference_in_differences,
-    log_e_mcnemar,
-    mcnemar,
-    rate_differences,
-    run_difference,
-    split_lock,
-)
+
+if TYPE_CHECKING:
+    from harness.stats.combining import (
+        Strength,
+        alarm_threshold,
+        average,
+        detector_e,
+        e_bh,
+        strength,
+    )
+    from harness.stats.day_effect import (
+        CONTAMINATED,
+        PLAIN,
+        DayEffect,
+        DayEffectPaths,
+        DayEffectSettings,
+        day_effect_paths,
+        fit_prior,
+    )
+    from harness.stats.day_effect_state import (
+        DayEffectState,
+        DayEffectStep,
+        day_effect_from_bytes,
+        day_effect_to_bytes,
+        restart_day_effect,
+        start_day_effect,
+        step_day_effect,
+    )
+    from harness.stats.haar import (
+        ChangeEstimate,
+        HaarSettings,
+        anscombe,
+        anscombe_scores,
+        estimate_change,
+        log_ratios,
+    )
+    from harness.stats.identity import (
+        identity_distance,
+        logprob_distance,
+    )
+    from harness.stats.margins import (
+        Equivalence,
+        equivalence,
+        tost_runs,
+    )
+    from harness.stats.normal_paths import (
+        NormalScorePaths,
+        follow,
+        score_paths,
+        score_state,
+        tally_p,
+        tally_paths,
+        tally_state,
+    )
+    from harness.stats.normal_scores import (
+        NormalScoreSettings,
+        NormalScoreStep,
+        ScoreState,
+        TallyState,
+        restart,
+        start_scores,
+        start_tallies,
+        step_score,
+        step_tallies,
+    )
+    from harness.stats.normal_state import (
+        from_bytes,
+        to_bytes,
+    )
+    from harness.stats.paired import (
+        LockSplit,
+        McNemar,
+        against_references,
+        difference_in_differences,
+        log_e_mcnemar,
+        mcnemar,
+        rate_differences,
+        run_difference,
+        split_lock,
+    )
+
+_ENGINES = {
+    "combining": (
+        "Strength",
+        "alarm_threshold",
+        "average",
+        "detector_e",
+        "e_bh",
+        "strength",
+    ),
+    "day_effect": (
+        "CONTAMINATED",
+        "PLAIN",
+        "DayEffect",
+        "DayEffectPaths",
+        "DayEffectSettings",
+        "day_effect_paths",
+        "fit_prior",
+    ),
+    "day_effect_state": (
+        "DayEffectState",
+        "DayEffectStep",
+        "day_effect_from_bytes",
+        "day_effect_to_bytes",
+        "restart_day_effect",
+        "start_day_effect",
+        "step_day_effect",
+    ),
+    "haar": (
+        "ChangeEstimate",
+        "HaarSettings",
+        "anscombe",
+        "anscombe_scores",
+        "estimate_change",
+        "log_ratios",
+    ),
+    "identity": (
+        "identity_distance",
+        "logprob_distance",
+    ),
+    "margins": (
+        "Equivalence",
+        "equivalence",
+        "tost_runs",
+    ),
+    "normal_paths": (
+        "NormalScorePaths",
+        "follow",
+        "score_paths",
+        "score_state",
+        "tally_p",
+        "tally_paths",
+        "tally_state",
+    ),
+    "normal_scores": (
+        "NormalScoreSettings",
+        "NormalScoreStep",
+        "ScoreState",
+        "TallyState",
+        "restart",
+        "start_scores",
+        "start_tallies",
+        "step_score",
+        "step_tallies",
+    ),
+    "normal_state": (
+        "from_bytes",
+        "to_bytes",
+    ),
+    "paired": (
+        "LockSplit",
+        "McNemar",
+        "against_references",
+        "difference_in_differences",
+        "log_e_mcnemar",
+        "mcnemar",
+        "rate_differences",
+        "run_difference",
+        "split_lock",
+    ),
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Load the module that has the name, once."""
+    for module, names in _ENGINES.items():
+        if name in names:
+            found = getattr(import_module(f"{__name__}.{module}"), name)
+            globals()[name] = found
+            return found
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
 
 __all__ = [
     "CONTAMINATED",
