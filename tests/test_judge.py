@@ -307,6 +307,12 @@ def test_check_says_what_judging_may_cost(tmp_path: Path, capsys: pytest.Capture
     assert told["input_tokens"] > sent / 4
 
 
+def test_a_judged_suite_is_not_calibrated_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A ladder climbs by the answers before: probes whose score comes after the run are refused."""
+    shell = Shell(tmp_path, capsys, "http://127.0.0.1:1/v1")
+    assert "has probes that a judge grades" in shell("calibrate", "one", "--suite", "essays", code=2)
+
+
 def test_a_hostile_answer_stays_quoted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """An answer that forges the end of its quotation or a verdict stays between our lines, and earns what the judge says."""
 

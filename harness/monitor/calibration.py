@@ -11,6 +11,7 @@ import numpy as np
 
 from harness.config import Config, Endpoint, SuiteUse
 from harness.errors import EvidenceError, UsageError
+from harness.graders.judge import judge_of
 from harness.limits import Budget, Clock
 from harness.local import Servers
 from harness.monitor.beginning import Access, endpoint_record, next_seed, run_header, spent_before
@@ -230,6 +231,11 @@ def _ladders(plan: Plan, suite: Suite, limit: int | None) -> dict[str, _Ladder]:
         raise UsageError(
             f"suite {suite.name} has pairs, which are not chosen by difficulty; calibrate on a suite without, "
             "such as capability"
+        )
+    if any(judge_of(probe) is not None for probe in suite.probes):
+        raise UsageError(
+            f"suite {suite.name} has probes that a judge grades, after the run; calibrate on a suite without, such as "
+            "capability"
         )
     ladders: dict[str, _Ladder] = {}
     fits_limit: Callable[[Call], bool] = lambda call: (  # noqa: E731
