@@ -6,11 +6,13 @@ An observation made today from stored bytes with the same versions equals the on
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from typing import Protocol
 
 from harness import outcomes
-from harness.config import Endpoint
-from harness.endpoints import adapter
+from harness.config import Prices
+from harness.endpoints import adapter, imported
 from harness.graders import GRADERS, grade, refusal
 from harness.graders.judge import Verdict, judge_of
 from harness.graders.tool_call import calls_text
@@ -18,6 +20,28 @@ from harness.records import Decision, Exchange, Grade, Observation, Outcome, Pro
 
 VERSION = 1
 _EVIDENCE_LENGTH = 300
+
+
+class Asked(Protocol):
+    """What an observation needs to know of an endpoint."""
+
+    @property
+    def model(self) -> str:
+        """The model as requested."""
+        ...
+
+    @property
+    def prices(self) -> Prices:
+        """What its tokens cost."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Logged:
+    """An endpoint known from a log alone: calls in it have their own cost, or none."""
+
+    model: str
+    prices: Prices = field(default_factory=Prices)
 
 
 @lru_cache(maxsize=256)
@@ -29,12 +53,14 @@ def makers(protocol: str, grader: str, judged: str | None = None) -> str:
         grader: of the probe.
         judged: for an answer that a judge graded, the form of that.
     """
+    logged = protocol == imported.PROTOCOL
     parts = [
         f"observe/{VERSION}",
         f"outcomes/{outcomes.VERSION}",
-        f"endpoints.{protocol}/{adapter(protocol).version}",
-        f"graders.{grader}/{GRADERS[grader].version}",
+        f"endpoints.{protocol}/{imported.VERSION if logged else adapter(protocol).version}",
     ]
+    if not logged or grader != imported.LABEL_GRADER:
+        parts.append(f"graders.{grader}/{GRADERS[grader].version}")
     if grader != "refusal":
         parts.append(f"graders.refusal/{refusal.VERSION}")
     if judged is not None:
@@ -44,6 +70,8 @@ def makers(protocol: str, grader: str, judged: str | None = None) -> str:
 
 def read_reply(exchange: Exchange) -> Reply | None:
     """Read the wire facts of a stored exchange again; None when no reply came."""
+    if exchange.protocol == imported.PROTOCOL:
+        return imported.read(exchange.response_body).reply
     if exchange.status is None:
         return None
     return adapter(exchange.protocol).read(
@@ -51,7 +79,7 @@ def read_reply(exchange: Exchange) -> Reply | None:
     )
 
 
-def cost_usd(endpoint: Endpoint, usage: Usage) -> float | None:
+def cost_usd(endpoint: Asked, usage: Usage) -> float | None:
     """Return what the reported tokens cost at the endpoint's prices; None where tokens are not reported."""
     if usage.input_tokens is None and usage.output_tokens is None:
         return None
@@ -62,7 +90,7 @@ def cost_usd(endpoint: Endpoint, usage: Usage) -> float | None:
     return spent / 1e6
 
 
-def to_judge(exchange: Exchange, probe: Probe, endpoint: Endpoint, reply: Reply | None = None) -> str | None:
+def to_judge(exchange: Exchange, probe: Probe, endpoint: Asked, reply: Reply | None = None) -> str | None:
     """Return the text that a judge has to grade before this exchange can be observed; None when it needs none.
 
     Only an answer that came back whole and is no plain refusal needs a judge; the rest is told by wire and wording.
@@ -80,7 +108,7 @@ def to_judge(exchange: Exchange, probe: Probe, endpoint: Endpoint, reply: Reply 
 def observe(
     exchange: Exchange,
     probe: Probe,
-    endpoint: Endpoint,
+    endpoint: Asked,
     reply: Reply | None = None,
     verdict: Verdict | None = None,
 ) -> Observation:
@@ -96,9 +124,17 @@ def observe(
     Raises:
         ValueError: a verdict is needed and there is none.
     """
-    if reply is None:
-        reply = read_reply(exchange)
-    decision = outcomes.decide(exchange, reply, endpoint.model)
+    entry: imported.Entry | None = None
+    if exchange.protocol == imported.PROTOCOL:
+        entry = imported.read(exchange.response_body)
+        reply = entry.reply
+        decision = _decide_logged(
+            exchange, entry, endpoint.model, by_label=probe.grader == imported.LABEL_GRADER
+        )
+    else:
+        if reply is None:
+            reply = read_reply(exchange)
+        decision = outcomes.decide(exchange, reply, endpoint.model)
     grading = Grade(score=None)
     refusal_score: float | None = None
     outcome, source, degree, rule, evidence = (
@@ -109,11 +145,13 @@ def observe(
         decision.evidence,
     )
     said = _said(reply, probe) if reply is not None else ""
-    if reply is not None and said and outcome in (Outcome.ANSWERED, Outcome.TRUNCATED):
+    if entry is not None and decision.rule in outcomes.LOG_RULES:
+        grading = Grade(score=entry.label.score if entry.label is not None else None)
+    elif reply is not None and said and outcome in (Outcome.ANSWERED, Outcome.TRUNCATED):
         prose = refusal.detect(reply.text)
         refusal_score = prose.score if reply.text else None
         if outcome is Outcome.ANSWERED:
-            grading = _graded(said, prose.degree, probe, verdict)
+            grading = _graded(said, prose.degree, probe, verdict, entry)
         if prose.degree is not None and _declines(decision, prose.degree, probe, grading):
             outcome, source, degree = Outcome.REFUSED, "model", prose.degree
             rule, evidence = "prose_refusal", reply.text
@@ -143,12 +181,48 @@ def observe(
         fingerprint=reply.fingerprint if reply is not None else None,
         input_tokens=usage.input_tokens,
         output_tokens=usage.output_tokens,
-        cost_usd=cost_usd(endpoint, usage),
+        cost_usd=cost_usd(endpoint, usage) if entry is None else entry.cost_usd,
         makers=makers(exchange.protocol, probe.grader, verdict.form if verdict is not None else None),
     )
 
 
-def _graded(said: str, degree: str | None, probe: Probe, verdict: Verdict | None) -> Grade:
+def _decide_logged(exchange: Exchange, entry: imported.Entry, model: str, *, by_label: bool) -> Decision:
+    """Say what a log's row came to, by its own words first; a row with an answer is read as a complete reply."""
+    label = entry.label
+    if entry.error is not None:
+        return Decision(Outcome.FAILED, "log_error", entry.error, reason="log")
+    if label is not None and label.outcome is not None:
+        refused = label.outcome is Outcome.REFUSED
+        return Decision(
+            label.outcome,
+            "log_label",
+            label.said,
+            source=None if not refused else "provider" if label.source == "provider" else "model",
+            degree=None if not refused else "partial" if label.degree == "partial" else "full",
+            reason="log" if label.outcome in (Outcome.FAILED, Outcome.DENIED) else None,
+        )
+    if by_label and (label is None or label.score is None):
+        return Decision(Outcome.FAILED, "log_unlabelled", label.said if label else "no label", reason="log")
+    if entry.reply.finish_reason is None and entry.reply.malformed is None:
+        # Most logs keep the answer alone: what is there is taken as all there was.
+        said = outcomes.has_text(entry.reply.text)
+        decision = outcomes.decide(
+            replace(exchange, status=200), replace(entry.reply, finish_reason="stop"), model
+        )
+        return replace(
+            decision,
+            outcome=Outcome.ANSWERED if said else Outcome.EMPTY,
+            rule="content" if said else "no_content",
+            evidence="the log gives no finish reason",
+        )
+    return outcomes.decide(replace(exchange, status=200), entry.reply, model)
+
+
+def _graded(
+    said: str, degree: str | None, probe: Probe, verdict: Verdict | None, entry: imported.Entry | None
+) -> Grade:
+    if entry is not None and probe.grader == imported.LABEL_GRADER:
+        return Grade(score=entry.label.score if entry.label is not None else None)
     if judge_of(probe) is None:
         return grade(probe.grader, said, probe.target, probe.options)
     if verdict is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Annotated, Literal
@@ -25,8 +26,23 @@ from harness.cli.context import (
     reading,
 )
 from harness.errors import UsageError
-from harness.interchange import Choice, export_folder, export_lines, import_export, is_export
+from harness.graders import GRADERS, judge
+from harness.interchange import (
+    Choice,
+    Mapped,
+    Result,
+    export_folder,
+    export_lines,
+    import_export,
+    load_mapping,
+    parse_map,
+    read_log,
+    recognise_log,
+    write_log,
+)
+from harness.interchange.mapping import FIELDS
 from harness.limits import RealClock
+from harness.records import JSON
 from harness.store import Store
 
 _Since = Annotated[
@@ -105,45 +121,101 @@ def _day(text: str | None, option: str, days: int = 0) -> int | None:
 def import_(
     source: Annotated[
         Path,
-        typer.Argument(metavar="SOURCE", help="An export of harness: a file of JSON lines, or a folder."),
+        typer.Argument(metavar="SOURCE", help="An export of harness, a log of another tool, or a table."),
     ],
     config: ConfigOption = DEFAULT_CONFIG,
     db: DbOption = None,
+    form: Annotated[
+        Literal["auto", "harness", "inspect", "lm-eval", "promptfoo", "columns"],
+        typer.Option("--format", help="What it is; by default told by looking at it."),
+    ] = "auto",
+    mapping: Annotated[
+        Path | None,
+        typer.Option(
+            "--mapping", metavar="FILE.toml", help="Which column holds what, and what its values mean."
+        ),
+    ] = None,
+    columns: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--map", metavar="FIELD=COLUMN,...", help=f"Which column holds what: {', '.join(FIELDS)}."
+        ),
+    ] = None,
+    grader: Annotated[
+        str | None,
+        typer.Option(
+            "--grader", metavar="NAME", help="Judge the answers with this grader instead of the log's labels."
+        ),
+    ] = None,
+    suite: Annotated[
+        str | None,
+        typer.Option(
+            "--suite", metavar="NAME", help="Name of the suite; by default the log's or the file's."
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Bring in what harness exported elsewhere. Imported runs are marked and kept apart."""
+    """Bring in an export of harness, or the log of another tool. Imported runs are marked and kept apart."""
     if not source.exists():
         raise UsageError(f"{source}: there is no such file or folder")
-    with Store.open(database_path(config, db), mode="write") as store, Bar("importing") as bar:
-        if not is_export(source):
-            raise UsageError(f"{source}: is not an export of harness (docs/data-format.md)")
-        found = import_export(store, source, RealClock().now_us(), bar)
+    named: str = form
+    if form == "auto":
+        named = "columns" if mapping is not None or columns else recognise_log(source)
+    wanted = _wanted(named, mapping, columns, grader, suite)
+    path = database_path(config, db)
+    log = read_log(source, named, wanted) if named != "harness" else None
+    with Store.open(path, mode="write") as store, Bar("importing") as bar:
+        now_us = RealClock().now_us()
+        found = (
+            import_export(store, source, now_us, bar) if log is None else write_log(store, log, now_us, bar)
+        )
     for note in found.notes:
         err.print(f"note: {note}", markup=False)
     if as_json:
-        print_json(
-            {
-                "source": found.source,
-                "file": found.file,
-                "file_sha256": found.file_sha256,
-                "added": [
-                    {"run_id": each.run_id, "label": each.label, "exchanges": each.exchanges}
-                    for each in found.added
-                ],
-                "already_there": list(found.there),
-                "counts": dict(found.counts),
-                "notes": list(found.notes),
-            }
-        )
+        print_json(_result_json(found))
         return
     counted = ", ".join(f"{count:,} {kind}" for kind, count in found.counts.items())
-    out.print(f"{found.file}: read as {found.source}: {counted}; {found.file_sha256[:16]}…", markup=False)
+    out.print(
+        f"{found.file}: read as {found.source}: {counted}; sha256 {found.file_sha256[:16]}…", markup=False
+    )
     for each in found.added:
         out.print(f"added run {each.run_id}: {each.label}, {each.exchanges:,} exchanges", markup=False)
     if found.there:
-        names = ", ".join(map(str, found.there))
-        out.print(f"already there, nothing added: run {names}", markup=False)
+        out.print(f"already there, nothing added: run {', '.join(map(str, found.there))}", markup=False)
     if found.added:
-        out.print(
-            "imported runs are shown with --origin imported, and by number: harness status --origin imported"
+        out.print("imported runs are shown when asked for: harness status --origin imported", markup=False)
+
+
+def _wanted(
+    form: str, mapping: Path | None, columns: list[str] | None, grader: str | None, suite: str | None
+) -> Mapped:
+    """Return the mapping that the options make; for formats that need none, grader and suite alone count."""
+    if form != "columns" and (mapping is not None or columns):
+        raise UsageError(
+            f"--mapping and --map are for tables; a log of the format {form} says itself what is where"
         )
+    if form == "harness" and (grader or suite):
+        raise UsageError("an export of harness comes in as it is; --grader and --suite are for other logs")
+    if grader is not None and grader not in GRADERS:
+        raise UsageError(f"--grader: there is none named {grader!r}; use one of {', '.join(GRADERS)}")
+    if grader == judge.NAME:
+        raise UsageError(
+            "--grader judge: another model judges only what harness asked itself; use another grader"
+        )
+    wanted = load_mapping(mapping) if mapping is not None else Mapped({})
+    fields = {**wanted.fields, **parse_map(columns or [])}
+    return replace(wanted, fields=fields, grader=grader or wanted.grader, suite=suite or wanted.suite)
+
+
+def _result_json(found: Result) -> JSON:
+    return {
+        "source": found.source,
+        "file": found.file,
+        "file_sha256": found.file_sha256,
+        "added": [
+            {"run_id": each.run_id, "label": each.label, "exchanges": each.exchanges} for each in found.added
+        ],
+        "already_there": list(found.there),
+        "counts": dict(found.counts),
+        "notes": list(found.notes),
+    }

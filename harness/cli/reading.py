@@ -187,7 +187,12 @@ def compare(
     b: Annotated[str, typer.Argument(metavar="B", help="Likewise.")],
     config: ConfigOption = DEFAULT_CONFIG,
     db: DbOption = None,
-    groups: Annotated[bool, typer.Option("--groups", help="Also every family, arm and topic.")] = False,
+    groups: Annotated[
+        bool,
+        typer.Option(
+            "--groups", help="Also every family, kind, arm, topic and language, however many there are."
+        ),
+    ] = False,
     plot: Annotated[Path | None, typer.Option("--plot", metavar="FILE.png", help="Draw it too.")] = None,
     origin: OriginOption = "own",
     as_json: JsonOption = False,

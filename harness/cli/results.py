@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -84,6 +85,11 @@ def percent(value: float | None) -> str:
     return "–" if value is None or math.isnan(value) else f"{100 * value:.0f}%"
 
 
+def share(value: float | None) -> str:
+    """Return a share in percent to one decimal; a dash where there is none."""
+    return "–" if value is None or math.isnan(value) else f"{100 * value:.1f}"
+
+
 def span(low: float | None, high: float | None) -> str:
     """Return an interval of shares in percent; empty where there is none."""
     if low is None or high is None or math.isnan(low) or math.isnan(high):
@@ -146,11 +152,13 @@ def print_comparison(found: Comparison, every_row: bool) -> None:
             f"{side.first} to {side.last}",
             markup=False,
         )
-    table = grid("endpoint", "suite", "group", "tasks", "A", "B", "B - A", f"{found.level:.0%}", right=5)
-    for row in found.rows:
-        if every_row or row.by in ("all", "suite"):
-            table.add_row(*_comparison_cells(row))
+    table = grid("endpoint", "suite", "group", "tasks", "A %", "B %", "B - A", f"{found.level:.0%}", right=5)
+    shown, hidden = _shown(found.rows, every_row)
+    for row in shown:
+        table.add_row(*_comparison_cells(row))
     out.print(table)
+    if hidden:
+        out.print(f"{hidden} more groups of probes with --groups")
     if found.answers is not None and found.answers.compared:
         same = found.answers
         out.print(f"answers identical byte for byte: {same.identical:,} of {same.compared:,}")
@@ -159,12 +167,30 @@ def print_comparison(found: Comparison, every_row: bool) -> None:
     out.print("differences in percentage points of right answers; positive: B has more", markup=False)
 
 
+_CLASSES = 12
+"""Groups of one kind (families, topics, ...) shown without being asked for."""
+
+
+def _shown(rows: Sequence[Row], every_row: bool) -> tuple[list[Row], int]:
+    """Return the rows to show and how many are left out: a class of probes that divides a suite into a few is shown.
+
+    A change is to be broken down by class before it is named: a whole can stand still while its parts change places.
+    """
+    counts = Counter((row.endpoint, row.suite, row.by) for row in rows)
+    shown = [
+        row
+        for row in rows
+        if every_row or row.by in ("all", "suite") or 1 < counts[row.endpoint, row.suite, row.by] <= _CLASSES
+    ]
+    return shown, len(rows) - len(shown)
+
+
 def _comparison_cells(row: Row) -> list[str]:
     interval = row.difference.interval
     group = "all" if row.by in ("all", "suite") else f"{row.by} {row.group}"
     return [
         row.endpoint, row.suite or "all", group, str(interval.n),
-        percent(row.difference.first_mean), percent(row.difference.second_mean),
+        share(row.difference.first_mean), share(row.difference.second_mean),
         points(interval.estimate), interval.insufficient or points_span(interval.low, interval.high),
     ]  # fmt: skip
 

@@ -163,6 +163,12 @@ def _look(fields: Mapping[str, JSON], column: str, field: str = "") -> JSON | _N
     return value
 
 
+def look(fields: Mapping[str, JSON], column: str, otherwise: object) -> object:
+    """Return a column's value, by its name or as a dotted path into objects; `otherwise` where there is none."""
+    found = _look(fields, column)
+    return otherwise if isinstance(found, _Nothing) else found
+
+
 def _sample(row: Row, form: Form, faults: Faults) -> Sample:
     values = {field: _look(row.fields, column, field) for field, column in form.mapping.items()}
 
@@ -175,8 +181,10 @@ def _sample(row: Row, form: Form, faults: Faults) -> Sample:
     if _blank(value):
         wrong("input", "is missing or blank; add the question")
     else:
-        prompt, continuations = _arguments(value) if form.mapping.get("input") == "arguments" else (value, ())
-        read = _messages(prompt)
+        prompt, continuations = (
+            arguments_of(value) if form.mapping.get("input") == "arguments" else (value, ())
+        )
+        read = messages_of(prompt)
         if isinstance(read, str):
             wrong("input", read)
         else:
@@ -192,7 +200,7 @@ def _sample(row: Row, form: Form, faults: Faults) -> Sample:
     target: tuple[str, ...] = ()
     value = values.get("target", _NOTHING)
     if "target" in form.mapping:
-        answer = _target(value)
+        answer = target_of(value)
         if isinstance(answer, str):
             wrong("target", answer)
         else:
@@ -227,7 +235,7 @@ def _scalar(value: object) -> str | None:
     return value.strip() or None if isinstance(value, str) else None
 
 
-def _arguments(value: object) -> tuple[object, tuple[str, ...]]:
+def arguments_of(value: object) -> tuple[object, tuple[str, ...]]:
     """Return the prompt of lm-eval's `arguments`, and the continuations compared when there are several."""
     if isinstance(value, Mapping):
         value = [
@@ -254,7 +262,7 @@ def _arguments(value: object) -> tuple[object, tuple[str, ...]]:
     return prompt, ()
 
 
-def _messages(value: object) -> tuple[tuple[str, str], ...] | str:
+def messages_of(value: object) -> tuple[tuple[str, str], ...] | str:
     """Return the turns of an input, or what is wrong with it."""
     if isinstance(value, str):
         turns = [("user", value)]
@@ -312,7 +320,7 @@ def _choices(value: object) -> tuple[str, ...] | str:
     )
 
 
-def _target(value: object) -> tuple[str, ...] | str:
+def target_of(value: object) -> tuple[str, ...] | str:
     """Return the accepted answers, or what is wrong with them."""
     if _blank(value):
         return "is missing or blank; add the right answer"

@@ -185,7 +185,7 @@ def _missing(_name: str) -> JSON:
     return None  # NaN is how pandas writes an empty cell
 
 
-_DECODER = json.JSONDecoder(object_pairs_hook=_no_repeats, parse_constant=_missing)
+DECODER = json.JSONDecoder(object_pairs_hook=_no_repeats, parse_constant=_missing)
 
 
 def _object(value: JSON) -> Mapping[str, JSON]:
@@ -208,7 +208,7 @@ def _lines(text: str, faults: Faults) -> Iterator[Row]:
         if raw.isspace():
             continue
         try:
-            yield Row(line, _object(_DECODER.decode(raw)))
+            yield Row(line, _object(DECODER.decode(raw)))
         except (RecursionError, ValueError) as error:
             faults.add(line, _why(error, line))
 
@@ -216,7 +216,7 @@ def _lines(text: str, faults: Faults) -> Iterator[Row]:
 def _not_wrapped(text: str, faults: Faults) -> None:
     """Record a fault when the file is one object around the list of rows."""
     try:
-        value = _DECODER.decode(text)
+        value = DECODER.decode(text)
     except (RecursionError, ValueError):
         return  # then it is JSON lines, or each of its lines says what is wrong
     lists = (
@@ -236,7 +236,7 @@ def _list(text: str, faults: Faults) -> Iterator[Row]:
         if text[place : place + 1] == "]" and text[_skip(text, place + 1) :] == "":
             return
         try:
-            value, end = _DECODER.raw_decode(text, place)
+            value, end = DECODER.raw_decode(text, place)
         except (RecursionError, ValueError) as error:
             why = (
                 str(error)
@@ -266,6 +266,7 @@ def _skip(text: str, place: int) -> int:
 def _csv(text: str, delimiter: str, faults: Faults) -> Iterator[Row]:
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     header: list[str] | None = None
+    unnamed = False
     line = 1
     while True:
         line = reader.line_num + 1
@@ -284,18 +285,21 @@ def _csv(text: str, delimiter: str, faults: Faults) -> Iterator[Row]:
             continue
         if header is None:
             header = [cell.strip() for cell in cells]
+            # pandas writes its index as a first column without a name: no column of the data.
+            unnamed = header[0] == "" and len(header) > 1
+            if unnamed:
+                header = header[1:]
             if len(header) > COLUMNS_LIMIT or len(set(header)) != len(header) or "" in header:
                 faults.add(
                     None,
                     f"line {line}: the header needs at most {COLUMNS_LIMIT:,} columns with different names; correct it",
                 )
                 return
-        elif len(cells) != len(header):
-            faults.add(
-                line, f"has {len(cells)} cells under {len(header)} columns; check its commas and quotes"
-            )
+        elif len(cells) != len(header) + unnamed:
+            columns = len(header) + unnamed
+            faults.add(line, f"has {len(cells)} cells under {columns} columns; check its commas and quotes")
         else:
-            yield Row(line, dict(zip(header, cells, strict=True)))
+            yield Row(line, dict(zip(header, cells[unnamed:], strict=True)))
 
 
 def _delimiter(text: str) -> str:

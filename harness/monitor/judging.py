@@ -22,7 +22,7 @@ from harness.monitor.judges import judge_settings, same_as_named
 from harness.monitor.keeping import Progress
 from harness.monitor.sending import send_batches
 from harness.monitor.stored import endpoints_of
-from harness.observe import observe, read_reply, to_judge
+from harness.observe import Asked, observe, read_reply, to_judge
 from harness.plan import Plan, estimate_call
 from harness.records import (
     JSON,
@@ -60,7 +60,7 @@ class _Answer:
 
     stored: Stored
     probe: Probe
-    endpoint: Endpoint
+    endpoint: Asked
     text: str
 
 
@@ -152,7 +152,7 @@ class Verdicts:
         self.needed = any(grader.judge_of(probe) is not None for probe in self.probes.values())
         self._judges = lru_cache(maxsize=64)(self._judge)
 
-    def _judge(self, judge_run_id: int) -> tuple[Mapping[str, Probe], Mapping[str, Endpoint]]:
+    def _judge(self, judge_run_id: int) -> tuple[Mapping[str, Probe], Mapping[str, Asked]]:
         (used,) = self._store.suites(judge_run_id)
         return {probe.id: probe for probe in used.probes}, endpoints_of(self._store, judge_run_id)
 

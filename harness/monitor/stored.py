@@ -6,10 +6,16 @@ import json
 from collections.abc import Mapping
 
 from harness.config import Endpoint
+from harness.endpoints.imported import PROTOCOL
+from harness.observe import Asked, Logged
 from harness.store import Store
 
 
-def endpoints_of(store: Store, run_id: int) -> Mapping[str, Endpoint]:
-    """Return the endpoints as a run's own config had them."""
-    tables = json.loads(store.run_header(run_id).config_json)["endpoints"]
-    return {name: Endpoint.model_validate_json(json.dumps(table)) for name, table in tables.items()}
+def endpoints_of(store: Store, run_id: int) -> Mapping[str, Asked]:
+    """Return the endpoints as a run's own config had them; of an imported log, which has no config, their models."""
+    tables = json.loads(store.run_header(run_id).config_json).get("endpoints", {})
+    logged = {each.name: Logged(each.model) for each in store.endpoints(run_id) if each.protocol == PROTOCOL}
+    return {
+        **{name: Endpoint.model_validate_json(json.dumps(table)) for name, table in tables.items()},
+        **logged,
+    }

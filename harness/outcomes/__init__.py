@@ -65,6 +65,13 @@ TEXT_RULES: Final[Mapping[str, str]] = {
 }
 """Rules that read the text, once the wire facts say that content came."""
 
+LOG_RULES: Final[Mapping[str, str]] = {
+    "log_error": "the log says that the call went wrong: `failed`",
+    "log_label": "the log's own label says what it came to",
+    "log_unlabelled": "the log is to judge and holds no label for this call: `failed`",
+}
+"""Rules for the logs of other tools, tried before all others; else the text is read as that of a complete reply."""
+
 _INVISIBLE: Final = " \t\r\n\f\v\x00\u00a0\u200b\u200c\u200d\u2060\ufeff"
 _CLIP: Final = 300
 

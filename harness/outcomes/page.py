@@ -131,6 +131,8 @@ def render() -> str:
         *_table(
             ("rule", "what it says"), ((f"`{name}`", text) for name, text in outcomes.TEXT_RULES.items())
         ),
+        "\nImported logs, which hold no wire facts, are asked for their own words first, with the reason `log`:\n\n",
+        *_table(("rule", "what it says"), ((f"`{name}`", text) for name, text in outcomes.LOG_RULES.items())),
         "\n## Reasons\n\n",
         *_table(("outcome", "reason", "meaning"), _reasons()),
         *_finishes(),

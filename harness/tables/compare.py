@@ -15,7 +15,7 @@ from harness.tables.evidence import OUTCOMES
 from harness.tables.summary import PROBE, pool
 from harness.tables.words import plural, printable, short_hash
 
-_LEVELS = ("family", "arm", "topic")
+_LEVELS = ("family", "kind", "arm", "topic", "language")
 _TAGS = ("family", "topic", "arm", "pair", "kind", "language", "depth", "difficulty", "anchor", "fresh")
 
 
@@ -166,6 +166,8 @@ def _rows(paired: pd.DataFrame, level: float) -> list[Row]:
             rows += _level(part.assign(group=""), str(endpoint), str(suite), "suite", level)
             for by in _LEVELS:
                 known = part[part[by].notna() & (part[by] != "")]
+                if by == "language" and known[by].nunique() < 2:
+                    continue  # every probe has a language: one for all divides nothing
                 rows += _level(known.assign(group=known[by]), str(endpoint), str(suite), by, level)
     return rows
 

@@ -75,7 +75,7 @@ class Row:
     suite: str
     """Empty for the row over all suites."""
     by: str
-    """`all`, `suite`, `family`, `arm` or `topic`."""
+    """`all`, `suite`, `family`, `kind`, `arm`, `topic` or `language`."""
     group: str
     left: GroupSide
     right: GroupSide
