@@ -67,7 +67,7 @@ class StreamKey:
     endpoint: str
     suite: str
     signal: str
-    """What is measured per run, e.g. `correct`, `refused`, `lock-silent`, `format`, `identity`."""
+    """What is measured per run, e.g. `correct`, `refused`, `lock`, `format`, `identity`."""
     topic: str | None = None
     family: str | None = None
     language: str | None = None

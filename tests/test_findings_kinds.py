@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from harness.claims import Finding, Kind, Lock, Tier, Verdict
+from harness.claims import Finding, Kind, Lock, Standing, Tier, Verdict
 from harness.findings import InMemory
 from harness.records import Probe
 from tests.findings_worlds import DAY_US, START_US, Share, World, config, load, steady
@@ -30,10 +30,10 @@ def lived(suite: str, change: Change, *, samples: int = 1, days: int = DAYS, see
 
 def first(memory: InMemory) -> Finding:
     """Return the first finding, after checking what every finding must have."""
-    assert memory.findings
-    for found in memory.findings:
+    lasting = [found for found in memory.findings if found.tier is Tier.PERSISTENT]
+    assert lasting
+    for found in lasting:
         assert found.verdict is Verdict.CHANGE
-        assert found.tier is Tier.PERSISTENT
         assert found.run_id > CHANGE
         assert "consistent with" in found.headline
         assert found.headline.startswith("Simulated. ")
@@ -43,7 +43,7 @@ def first(memory: InMemory) -> Finding:
         assert found.threshold is not None
         assert found.e_value >= found.threshold
         assert len({each.explanation for each in found.ruled_out}) == 6
-    return memory.findings[0]
+    return lasting[0]
 
 
 def words_of(found: Finding, explanation: str) -> tuple[str, str]:
@@ -94,7 +94,9 @@ def test_a_lock_is_told_by_its_manner(lock: Lock) -> None:
     memory = lived("topic-pairs", locked, samples=2)
     first(memory)
     locks = [found for found in memory.findings if found.kind is Kind.TOPIC_LOCK]
-    assert [(found.stream.topic, found.lock, found.direction) for found in locks] == [("biology", lock, "up")]
+    assert [(found.stream.topic, found.lock, found.direction) for found in locks] == [
+        ("biology", lock, "down")
+    ]
     assert words_of(locks[0], "control-arm")[0] == "ruled out"
     assert words_of(locks[0], "common-mode")[0] == "ruled out"
 
@@ -232,7 +234,11 @@ def test_after_an_alarm_a_stream_begins_again() -> None:
         return {"right": 0.5 * share["right"]} if 20 <= day < 45 else share
 
     memory = World(config(["capability-quick"]), load(["capability-quick"]), twice).live(70)
-    told = [found.direction for found in memory.findings if found.stream.signal == "correct"]
+    told = [
+        found.direction
+        for found in memory.findings
+        if found.stream.signal == "correct" and found.tier is Tier.PERSISTENT
+    ]
     assert told == ["down", "up"]
 
 
@@ -240,4 +246,37 @@ def test_findings_of_one_change_name_one_another() -> None:
     """A later finding whose date overlaps an earlier one says that it is probably the same change."""
     memory = lived("capability-quick", lambda _, share: {"right": 0.4 * share["right"], "declined": 0.6})
     assert len(memory.findings) >= 2
-    assert any(memory.findings[0].id in caveat for caveat in memory.findings[1].caveats)
+    assert any(memory.findings[0].id in caveat for caveat in memory.findings[-1].caveats)
+
+
+# --- incidents ---------------------------------------------------------------------------------------------
+
+
+def test_a_bad_day_is_an_incident_at_most_and_withdrawn() -> None:
+    """One bad day raises an incident and no lasting finding; when the days after are as before it is withdrawn."""
+
+    def bad(endpoint: str, probe: Probe, day: int) -> Share:
+        share = steady(endpoint, probe, day)
+        return {"right": 0.4 * share["right"]} if day == CHANGE else share
+
+    memory = World(config(["capability-quick"]), load(["capability-quick"]), bad).live(DAYS)
+    (found,) = memory.findings
+    assert (found.tier, found.kind, found.direction) == (Tier.INCIDENT, Kind.CAPABILITY, "down")
+    assert found.run_id == CHANGE + 1
+    assert found.standing is Standing.WITHDRAWN
+    (event,) = memory.events
+    assert (event.finding_id, event.standing) == (found.id, Standing.WITHDRAWN)
+    assert "runs after it" in event.words
+
+
+def test_a_lasting_drop_is_an_incident_first_and_confirmed_later() -> None:
+    """A drop that stays is told provisionally within days and confirmed when the persistent tier agrees."""
+    memory = lived("capability-quick", lambda _, share: {"right": 0.6 * share["right"]})
+    incident = next(found for found in memory.findings if found.tier is Tier.INCIDENT)
+    lasting = first(memory)
+    assert CHANGE < incident.run_id < lasting.run_id
+    assert incident.standing is Standing.CONFIRMED
+    assert any(lasting.id in event.words for event in memory.events if event.finding_id == incident.id)
+    assert [found.tier for found in memory.findings if found.stream == lasting.stream].count(
+        Tier.INCIDENT
+    ) == 1

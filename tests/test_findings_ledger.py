@@ -10,8 +10,8 @@ import pytest
 
 from harness.claims import Tier
 from harness.findings import InMemory, Signal, changes, ledger, streams
+from harness.findings.alarms import evidence
 from harness.findings.state import decode, draw
-from harness.findings.update import evidence
 from harness.stats.normal_scores import start_scores, step_score
 from harness.stats.rank_bets import STARTS, bet
 from tests.findings_worlds import Share, World, config, load, steady

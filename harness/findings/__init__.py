@@ -4,6 +4,7 @@ Pure: no I/O, no clock. `streams` and `ledger` follow from the config and its su
 takes one finished run into the streams and raises findings; `replay` makes the states again from stored steps.
 """
 
+from harness.findings.alarms import Event, Step, evidence
 from harness.findings.history import History, Point
 from harness.findings.ledger import VERSION, Ledger, changes, ledger
 from harness.findings.memory import InMemory
@@ -12,13 +13,14 @@ from harness.findings.scores import COUNTS, Layout, RunTallies, Score
 from harness.findings.standing import StreamStanding, standings
 from harness.findings.state import StreamState, decode
 from harness.findings.streams import FACTS, MEANINGS, Signal, Stream, streams
-from harness.findings.update import Step, Update, evidence, update
+from harness.findings.update import Update, update
 
 __all__ = [
     "COUNTS",
     "FACTS",
     "MEANINGS",
     "VERSION",
+    "Event",
     "History",
     "InMemory",
     "Layout",

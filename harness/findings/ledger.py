@@ -20,7 +20,7 @@ from harness.claims import Tier
 from harness.config import Config
 from harness.findings.streams import FACTS, Signal, Stream, asked_of, endpoint_settings, graders_of, streams
 from harness.records import JSON, canonical_json, sha256
-from harness.stats import normal_scores, rank_bets
+from harness.stats import day_effect, normal_scores, rank_bets
 from harness.suites import Suite
 
 VERSION = 1
@@ -29,7 +29,7 @@ REFERENCE_RUNS = 3
 """Runs that make the frozen reference of an identity stream before its first step."""
 SHARES = {Signal.LOCK: 3}
 """Parts of a suite's share that a signal gets; one where it is not named. Locks divide theirs over the topics."""
-UPWARDS = {Signal.LOCK: 0.8, Signal.IDENTITY: 0.9}
+UPWARDS = {Signal.LOCK: 0.2, Signal.IDENTITY: 0.9}
 """Share of a stream's evidence that is looked for in a rise; half where it is not named."""
 SETTINGS = normal_scores.NormalScoreSettings()
 
@@ -41,6 +41,8 @@ class Ledger:
     streams: tuple[Stream, ...]
     weights: Mapping[str, float]
     """Share of each counted stream in its group's average; each group's sum to 1."""
+    incident_weights: Mapping[str, float]
+    """The same for the incident tier, which watches the streams that keep a tally per probe."""
     groups: tuple[str, ...]
     """Endpoints with counted streams."""
     references: tuple[str, ...]
@@ -76,6 +78,7 @@ class Ledger:
                 "definition": stream.definition,
                 "planned": stream.planned,
                 "weight": self.weights.get(stream.name, 0.0),
+                "incident_weight": self.incident_weights.get(stream.name, 0.0),
             }
             for stream in self.streams
         ]
@@ -132,6 +135,7 @@ def ledger(config: Config, suites: Mapping[str, Suite], runs: int | None = None)
     return Ledger(
         found,
         _weights(found),
+        _incident_weights(found),
         groups,
         tuple(name for name, endpoint in config.endpoints.items() if endpoint.reference),
         wanted.alpha,
@@ -161,6 +165,13 @@ def _weights(found: tuple[Stream, ...]) -> dict[str, float]:
     }
 
 
+def _incident_weights(found: tuple[Stream, ...]) -> dict[str, float]:
+    """Divide each group evenly over the streams that the incident tier watches."""
+    watched = [stream for stream in found if stream.day_sd]
+    per_group = Counter(stream.group for stream in watched)
+    return {stream.name: 1 / per_group[stream.group] for stream in watched}
+
+
 def _settings(config: Config, suites: Mapping[str, Suite]) -> dict[str, JSON]:
     asked = {name: asked_of(config, name) for name in config.endpoints}
     endpoints: dict[str, JSON] = {
@@ -176,6 +187,7 @@ def _settings(config: Config, suites: Mapping[str, Suite]) -> dict[str, JSON]:
     rules: dict[str, JSON] = {
         "findings": VERSION,
         "normal_scores": normal_scores.VERSION,
+        "day_effect": {"version": day_effect.VERSION, "bad_days": 0.1, "bad_day_sds": 5},
         "rank_bets": {
             "version": rank_bets.VERSION,
             "widths": list(rank_bets.WIDTHS),

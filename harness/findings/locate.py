@@ -16,7 +16,7 @@ UNITS = {
     Signal.CORRECT: "share of questions answered correctly",
     Signal.REFUSED: "share of questions declined",
     Signal.FORMAT: "share of replies that could not be read",
-    Signal.LOCK: "share right in neutral words minus share right in the topic's words",
+    Signal.LOCK: "share right in the topic's words minus share right in neutral words",
     Signal.IDENTITY: "mean squared distance from the reference",
     Signal.ANCHOR_FRESH: "share right on fixed minus fresh questions",
 }

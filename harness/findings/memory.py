@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pandas as pd
 
-from harness.claims import Finding
+from harness.claims import Finding, Standing
 from harness.config import Config
+from harness.findings.alarms import Event, Key, Step
 from harness.findings.history import Point
 from harness.findings.ledger import Ledger, ledger
 from harness.findings.scores import Layout, RunTallies
 from harness.findings.state import StreamState
-from harness.findings.update import Key, Step, Update, update
+from harness.findings.update import Update, update
 from harness.suites import Suite
 
 
@@ -34,6 +35,8 @@ class InMemory:
     steps: dict[Key, list[tuple[int, int, Step]]] = field(default_factory=lambda: defaultdict(list))
     """(run, start in microseconds, step) of every stream."""
     findings: list[Finding] = field(default_factory=list)
+    """As they stand."""
+    events: list[Event] = field(default_factory=list)
     _tables: dict[int, pd.DataFrame] = field(default_factory=dict)
 
     @classmethod
@@ -60,7 +63,7 @@ class InMemory:
             coverage_min=self.coverage_min,
             level=self.level,
             simulated=self.simulated,
-            earlier=self.findings,
+            earlier=[each for each in self.findings if each.standing is not Standing.WITHDRAWN],
         )
         self.states.update(made.states)
         for step in made.steps:
@@ -68,6 +71,11 @@ class InMemory:
         if self.keep_tallies:
             self._tables[run.run_id] = run.table.assign(run_id=run.run_id)
         self.findings += made.findings
+        self.events += made.events
+        standing = {event.finding_id: event.standing for event in made.events}
+        self.findings = [
+            replace(each, standing=standing.get(each.id, each.standing)) for each in self.findings
+        ]
         return made
 
     def points(self, streams: Sequence[Key]) -> Mapping[str, list[Point]]:

@@ -9,7 +9,15 @@ from json import loads
 from harness.findings.explain import baseline
 from harness.findings.history import Point
 from harness.findings.scores import Score, identity_score
-from harness.findings.state import StreamState, in_period, rebuilt, reference_of, step, with_reference
+from harness.findings.state import (
+    StreamState,
+    after_incident,
+    in_period,
+    rebuilt,
+    reference_of,
+    step,
+    with_reference,
+)
 from harness.findings.streams import Signal, Stream
 
 
@@ -75,6 +83,8 @@ def replay(stream: Stream, steps: Sequence[PastStep], stored: StreamState, n_pro
         assert past.u is not None
         state, _ = step(stream, state, taken, past.u, n_probes)
         points.append(Point(past.run_id, past.started_us, taken.value or 0.0, taken.coverage, past.u, taken))
+        if past.status == "incident":
+            state = after_incident(state)
         if past.status == "restarted":
             since = [
                 point for point in baseline(points, state.since_us) if point.started_us >= past.restarted_us

@@ -246,7 +246,7 @@ def reference_shares(runs: list[Mapping[str, Mapping[str, int]]]) -> dict[str, d
 
 
 def lock_parts(columns: Mapping[str, Floats], pairs: Pairs) -> tuple[Floats, dict[Lock, Floats]]:
-    """Return each whole pair's difference, neutral minus topic, and how it divides over the three ways to lock.
+    """Return each whole pair's difference, topic minus neutral, and how it divides over the three ways to lock.
 
     A discordant pair is assigned by its notice: any refusal makes it explicit, else an announced fallback announced,
     else it is silent. A pair with a side that was not measured is left out (NaN).
@@ -255,7 +255,7 @@ def lock_parts(columns: Mapping[str, Floats], pairs: Pairs) -> tuple[Floats, dic
     valid = columns["measured"]
     with np.errstate(invalid="ignore", divide="ignore"):
         share = np.where(valid > 0, columns["score_sum"] / valid, np.nan)
-    d = share[neutral] - share[topic]
+    d = share[topic] - share[neutral]
     refused = (columns["declined"][topic] + columns["declined"][neutral]) > 0
     noticed = ~refused & ((columns["noticed"][topic] + columns["noticed"][neutral]) > 0)
     nothing = np.where(np.isnan(d), np.nan, 0.0)

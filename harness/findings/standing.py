@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from math import exp
 
 from harness.claims import StreamKey, Verdict
+from harness.findings.alarms import two_sided
 from harness.findings.history import Point
 from harness.findings.ledger import Ledger
 from harness.findings.locate import unit
 from harness.findings.state import StreamState
 from harness.findings.streams import Signal, Stream
-from harness.findings.update import two_sided
 from harness.records import JSON
 from harness.stats import Interval
 from harness.stats.means import equivalence, mean_shift

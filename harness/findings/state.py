@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from math import exp, log
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -15,6 +15,15 @@ from harness.findings.ledger import REFERENCE_RUNS, SETTINGS
 from harness.findings.scores import Score, reference_shares
 from harness.findings.streams import Signal, Stream
 from harness.records import JSON, canonical_json, derive_seed
+from harness.stats.day_effect import DayEffect, DayEffectSettings
+from harness.stats.day_effect_state import (
+    DayEffectState,
+    day_effect_from_bytes,
+    day_effect_to_bytes,
+    restart_day_effect,
+    start_day_effect,
+    step_day_effect,
+)
 from harness.stats.normal_scores import (
     NormalScoreStep,
     ScoreState,
@@ -46,6 +55,10 @@ class StreamState:
     """What was last read off, for a fact."""
     since_us: int = 0
     """Start of the first run of its baseline: later than 0 once an alarm began it again."""
+    days: tuple[DayEffectState, DayEffectState] | None = None
+    """The incident tier's states for a drop and a rise, of a stream that it watches."""
+    day_log_e: tuple[float, float] | None = None
+    """Natural logs of the incident tier's evidence for a drop and a rise; None before there is any."""
 
     def encode(self) -> bytes:
         """Return the state as canonical JSON."""
@@ -57,8 +70,16 @@ class StreamState:
             "reference": [{probe: dict(counts) for probe, counts in run.items()} for run in self.reference],
             "fact": dict(self.fact),
             "since_us": self.since_us,
+            "days": None if self.days is None else [_text(day_effect_to_bytes(each)) for each in self.days],
+            "day_log_e": None if self.day_log_e is None else list(self.day_log_e),
         }
         return canonical_json(body)
+
+    def log_incident(self, period: int) -> tuple[float, float]:
+        """Return the natural logs of the incident tier's evidence for a drop and for a rise."""
+        if self.day_log_e is None or period != self.period:
+            return -np.inf, -np.inf
+        return self.day_log_e
 
     def log_evidence(self, period: int) -> tuple[float, float]:
         """Return the natural logs of the evidence for a drop and for a rise; -inf while there is none."""
@@ -88,6 +109,8 @@ def decode(stored: bytes) -> StreamState:
         tuple(body["reference"]),
         body["fact"],
         int(body["since_us"]),
+        _read_days(body["days"]),
+        None if body["day_log_e"] is None else (body["day_log_e"][0], body["day_log_e"][1]),
     )
 
 
@@ -103,7 +126,7 @@ def in_period(state: StreamState | None, period: int) -> StreamState:
     if state.period == period:
         return state
     engine = state.engine
-    return replace(state, period=period, engine=_restarted(engine), bets=None)
+    return after_incident(replace(state, period=period, engine=_restarted(engine), bets=None))
 
 
 def fresh_engine(stream: Stream, n_probes: int) -> ScoreState | TallyState:
@@ -131,7 +154,34 @@ def step(
         assert score.score is not None
         made, done = step_score(engine, score.score, u)
     bets = bet(state.bets, done.run, done.p) if done.counted else None
-    return replace(state, engine=made, bets=bets), done
+    return _with_day(stream, replace(state, engine=made, bets=bets), score, n_probes), done
+
+
+def day_settings(stream: Stream, direction: Literal["down", "up"]) -> DayEffectSettings:
+    """Return the incident tier's settings for a stream: one day in ten may be five times as far off."""
+    effects = (DayEffect(0.9, stream.day_sd), DayEffect(0.1, 5 * stream.day_sd, 41))
+    return DayEffectSettings(effects=effects, direction=direction)
+
+
+def _with_day(stream: Stream, state: StreamState, score: Score, n_probes: int) -> StreamState:
+    """Return the state with one more run taken into the incident tier."""
+    if not stream.day_sd:
+        return replace(state, days=None, day_log_e=None)
+    wanted = day_settings(stream, "down"), day_settings(stream, "up")
+    days = state.days
+    if days is None or (days[0].settings, days[1].settings) != wanted:
+        days = start_day_effect(n_probes, wanted[0]), start_day_effect(n_probes, wanted[1])
+    (down, drop), (up, rise) = (step_day_effect(each, score.successes, score.trials) for each in days)
+    log_e = (drop.log_e, rise.log_e) if drop.counted and rise.counted else None
+    return replace(state, days=(down, up), day_log_e=log_e)
+
+
+def after_incident(state: StreamState) -> StreamState:
+    """Return a stream whose incident tier starts from no evidence; what it knows of the probes is kept."""
+    if state.days is None:
+        return state
+    down, up = (restart_day_effect(each) for each in state.days)
+    return replace(state, days=(down, up), day_log_e=None)
 
 
 def rebuilt(
@@ -146,10 +196,12 @@ def rebuilt(
         since_us: that date.
         n_probes: probes of the stream.
     """
-    begun = replace(state, engine=fresh_engine(stream, n_probes), bets=None, since_us=since_us)
+    begun = replace(
+        state, engine=fresh_engine(stream, n_probes), bets=None, days=None, day_log_e=None, since_us=since_us
+    )
     for score, u in past:
         begun, _ = step(stream, begun, score, u, n_probes)
-    return replace(begun, engine=_restarted(begun.engine), bets=None)
+    return after_incident(replace(begun, engine=_restarted(begun.engine), bets=None))
 
 
 def with_reference(state: StreamState, answers: Mapping[str, Mapping[str, int]]) -> StreamState:
@@ -208,6 +260,13 @@ def _read_bets(body: Mapping[str, Any] | None) -> RankBets | None:
     return RankBets(
         body["first"], body["n_scores"], base64.b64decode(body["down"]), base64.b64decode(body["up"])
     )
+
+
+def _read_days(body: list[str] | None) -> tuple[DayEffectState, DayEffectState] | None:
+    if body is None:
+        return None
+    down, up = (day_effect_from_bytes(base64.b64decode(each)) for each in body)
+    return down, up
 
 
 def _restarted(engine: ScoreState | TallyState | None) -> ScoreState | TallyState | None:

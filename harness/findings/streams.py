@@ -46,7 +46,7 @@ MEANINGS: Mapping[Signal, str] = {
     Signal.CORRECT: "share of the questions answered correctly (capability in use: a refusal is no right answer)",
     Signal.REFUSED: "share of the questions declined: refused, cut off or answered with nothing",
     Signal.FORMAT: "share of the replies in which no answer could be read, or that our own limit ended",
-    Signal.LOCK: "share right in neutral words minus share right in the topic's words, over whole matched pairs; a "
+    Signal.LOCK: "share right in a topic's words minus share right in neutral words, over whole matched pairs; a "
     "finding says how much of it was explicit (a refusal in the pair), announced or silent",
     Signal.IDENTITY: "distance of the answers to near-tie prompts from the frozen reference runs",
     Signal.ANCHOR_FRESH: "share right among fixed questions minus share right among fresh ones of the same templates",
@@ -70,6 +70,8 @@ class Stream:
     """Calls a run plans for it; 0 for a fact of the whole endpoint."""
     tallied: bool = False
     """Whether a tally per probe is kept, which weighs the probes by what all runs say of them."""
+    day_sd: float = 0.0
+    """How much ordinary days may differ, logit sd, for the incident tier; 0 for a stream that it does not watch."""
 
     @property
     def name(self) -> str:
@@ -111,12 +113,14 @@ def _statistical(config: Config, suites: Mapping[str, Suite], endpoint: str) -> 
         suite, samples = suites[name], config.suites[name].samples
         definition = _definition(config, endpoint, suite, samples)
         for signal, topic, probes in _signals(suite):
+            tallied = signal is Signal.CORRECT and len(probes) <= TALLY_PROBES
             yield Stream(
                 StreamKey(endpoint, name, signal.value, topic),
                 endpoint,
                 definition,
                 len(probes) * samples,
-                tallied=signal is Signal.CORRECT and len(probes) <= TALLY_PROBES,
+                tallied,
+                config.findings.incident_day_sd if tallied else 0.0,
             )
 
 

@@ -73,7 +73,7 @@ def headline(
             Lock.ANNOUNCED: "handed to another model more often, with a notice,",
             Lock.SILENT: "answered wrongly more often, without any notice,",
         }[lock]
-        if rose:
+        if not rose:
             return (
                 f"{who}: the same tasks are {manner} in the words of {key.topic} than in neutral words, {tail}: "
                 f"consistent with a lock on this topic ({lock.value})"

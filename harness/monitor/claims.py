@@ -20,7 +20,7 @@ from harness.findings.state import decode, read_input
 from harness.findings.streams import NEAR_TIE, asked_of
 from harness.monitor.schedule import moments
 from harness.records import RunHeader, canonical_json
-from harness.store import PeriodRow, StepRow, Store, UpdateRow
+from harness.store import EventRow, PeriodRow, StepRow, Store, UpdateRow
 from harness.suites import Suite
 
 DAY_US = 86_400_000_000
@@ -130,6 +130,7 @@ def take_in(config: Config, claims: Claims, store: Store, run_id: int, now_us: i
     row = UpdateRow(
         *(run_id, claims.period.id, now_us, MAKERS, made.notes),
         *(tuple(_row(step) for step in made.steps), made.findings),
+        tuple(EventRow(each.finding_id, each.standing, each.words) for each in made.events),
     )
     return store.findings.commit(row, world)
 

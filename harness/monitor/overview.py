@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness import findings
-from harness.claims import Finding, finding_json
+from harness.claims import Finding, Tier, finding_json
 from harness.config import Config
 from harness.findings import Layout, StreamStanding
 from harness.findings.replay import PastStep, Replayed, replay
@@ -93,7 +93,11 @@ def replay_streams(config: Config, suites: dict[str, Suite], store: Store) -> li
         store: open for reading.
     """
     ledger, layout = planned_ledger(config, suites), Layout(config, suites)
-    restarts = {(each.run_id, each.stream.name): each.since for each in store.findings.findings()}
+    restarts = {
+        (each.run_id, each.stream.name): each.since
+        for each in store.findings.findings()
+        if each.tier is Tier.PERSISTENT
+    }
     period_of = {each.id: each.period_id for each in store.findings.updates()}
     made: list[Replayed] = []
     for world in ("real", "simulated"):

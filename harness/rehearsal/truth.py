@@ -160,7 +160,7 @@ def level(world: World, suites: Mapping[str, Suite], stream: StreamKey, day: flo
     """Return a stream's true mean at a moment, without the noise of days, or None for a signal without one.
 
     For `correct` the chance of a right answer in use, for `refused` that of a refusal, for `lock-*` the loss of the
-    watched side against its twin that is put down to that manner of lock.
+    watched side against its twin that is put down to that manner of lock, as a negative number.
     """
     suite = suites.get(stream.suite)
     if suite is None or stream.endpoint not in world.endpoints:
@@ -198,4 +198,4 @@ def _values(world: World, suite: Suite, stream: StreamKey, now: State) -> Iterat
             lost = truth(world, free, suite, probe)[0] - right
             manner = stream.signal.removeprefix("lock-")
             same = lock is not None and manner in ("any", "lock", _LOCKS[lock.mode].value)
-            yield lost if same else 0.0
+            yield -lost if same else 0.0

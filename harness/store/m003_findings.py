@@ -40,7 +40,7 @@ CREATE TABLE finding_updates ( -- One row per run that was taken into the stream
 CREATE TABLE steps ( -- What one run did to one stream. Never changed.
   update_id INTEGER NOT NULL REFERENCES finding_updates, -- The update.
   stream_id INTEGER NOT NULL REFERENCES streams, -- The stream.
-  status TEXT NOT NULL, -- `counted`, `burn-in` (ranked, moves no evidence), `reference`, `fact`, `missing` (coverage too low) or `restarted` (after an alarm).
+  status TEXT NOT NULL, -- `counted`, `burn-in` (ranked, moves no evidence), `reference`, `fact`, `missing` (coverage too low), `restarted` (after an alarm) or `incident` (the incident tier began again).
   value REAL, -- The run's number in natural units: a share or a difference of shares; NULL when nothing was measured.
   score REAL, -- What was ranked.
   n INTEGER NOT NULL, -- Measured calls behind it.
