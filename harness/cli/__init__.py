@@ -10,6 +10,7 @@ from typer.exceptions import Abort, TyperException
 
 from harness import __version__
 from harness.cli import (
+    backup,
     bundles,
     calibrating,
     claims,
@@ -60,6 +61,7 @@ reading.register(app)
 claims.register(app)
 showing.register(app)
 evidence.register(app)
+backup.register(app)
 custody.register(app)
 bundles.register(app)
 commitments.register(app)

@@ -1,5 +1,6 @@
 """All the SQL there is: evidence, judgements and sums in one SQLite file, each row named by a hash."""
 
+from harness.store.backup import Backup
 from harness.store.finding_rows import EventRow, PeriodRow, RunCounts, StepRow, UpdateRow
 from harness.store.frames import Origin
 from harness.store.judgements import SUITE_PREFIX, TRIGGER_PREFIX, Judgement
@@ -19,6 +20,7 @@ from harness.store.store import Store
 __all__ = [
     "SUITE_PREFIX",
     "TRIGGER_PREFIX",
+    "Backup",
     "CommitmentRow",
     "EndpointRecord",
     "EventRow",

@@ -111,7 +111,7 @@ def explained(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        words = _words(error)
+        words = error_words(error)
         if words is None:
             raise
         raise StoreError(f"{path}: {words}") from error
@@ -120,7 +120,7 @@ def explained(path: Path) -> Iterator[None]:
         raise StoreError(f"{path}: {_DAMAGED.format('its schema cannot be read')}") from error
 
 
-def _words(error: sqlite3.Error) -> str | None:
+def error_words(error: sqlite3.Error) -> str | None:
     """Say what an SQLite error means for a user; None when it is a mistake of ours."""
     name = getattr(error, "sqlite_errorname", None) or ""
     if name.startswith("SQLITE_FULL"):
@@ -160,9 +160,10 @@ def _text(data: bytes) -> str:
             return data.decode("utf-8", "backslashreplace")
 
 
-def _connect(uri: str) -> sqlite3.Connection:
+def connect(path: Path, query: str) -> sqlite3.Connection:
+    """Open a file with SQLite's URI parameters, nothing set up or checked yet."""
     connection = sqlite3.connect(
-        uri,
+        f"file:{quote(str(path.resolve()))}?{query}",
         uri=True,
         isolation_level=None,
         check_same_thread=False,
@@ -171,10 +172,6 @@ def _connect(uri: str) -> sqlite3.Connection:
     )
     connection.text_factory = _text
     return connection
-
-
-def _uri(path: Path, query: str) -> str:
-    return f"file:{quote(str(path.resolve()))}?{query}"
 
 
 def _check_path(path: Path) -> None:
@@ -227,7 +224,7 @@ def open_for_writing(path: Path) -> tuple[sqlite3.Connection, WriterLock]:
     lock = WriterLock(path)
     try:
         with explained(path):
-            connection = _connect(_uri(path, "mode=rwc"))
+            connection = connect(path, "mode=rwc")
             try:
                 current = _is_current(connection, path, "write")
                 connection.execute("PRAGMA journal_mode = WAL")
@@ -250,13 +247,10 @@ def open_for_reading(path: Path) -> sqlite3.Connection:
 
     A database of an earlier schema is brought up to date in a private temporary copy.
     """
-    _check_path(path)
-    if not path.exists():
-        raise StoreError(f"{path}: no such database; harness run makes it, or name another with --db")
     with explained(path):
-        connection = _open_reader(path)
+        connection, current = _open_ours(path)
         try:
-            if not _is_current(connection, path, "read"):
+            if not current:
                 connection = _upgraded_copy(connection)
             connection.execute("PRAGMA query_only = ON")
             connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
@@ -266,8 +260,26 @@ def open_for_reading(path: Path) -> sqlite3.Connection:
     return connection
 
 
+def open_raw(path: Path) -> sqlite3.Connection:
+    """Open the database for reading with whatever schema it has; SQLite's own errors come through."""
+    return _open_ours(path)[0]
+
+
+def _open_ours(path: Path) -> tuple[sqlite3.Connection, bool]:
+    """Open for reading what is ours and not newer than we are; say whether its schema is up to date."""
+    _check_path(path)
+    if not path.exists():
+        raise StoreError(f"{path}: no such database; harness run makes it, or name another with --db")
+    connection = _open_reader(path)
+    try:
+        return connection, _is_current(connection, path, "read")
+    except BaseException:
+        connection.close()
+        raise
+
+
 def _open_reader(path: Path) -> sqlite3.Connection:
-    connection = _connect(_uri(path, "mode=ro"))
+    connection = connect(path, "mode=ro")
     try:
         connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     except sqlite3.Error as error:
@@ -283,7 +295,7 @@ def _open_reader(path: Path) -> sqlite3.Connection:
             ) from error
         # SQLite keeps a small file beside a database in WAL mode even to read it. Where that cannot be made,
         # nobody can be writing either, so it is safe to read without.
-        connection = _connect(_uri(path, "immutable=1"))
+        connection = connect(path, "immutable=1")
         connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     return connection
 
@@ -291,7 +303,7 @@ def _open_reader(path: Path) -> sqlite3.Connection:
 def _upgraded_copy(source: sqlite3.Connection) -> sqlite3.Connection:
     with tempfile.NamedTemporaryFile(prefix="harness-", suffix=".db", delete=False) as file:
         path = Path(file.name)
-    copy = _connect(_uri(path, "mode=rw"))
+    copy = connect(path, "mode=rw")
     try:
         with closing(source):
             source.backup(copy)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal, Self
 from harness.dataformat import OriginData
 from harness.errors import StoreError
 from harness.records import Exchange, Observation, RunHeader, RunStatus
+from harness.store.backup import Backup, back_up
 from harness.store.connection import WriterLock, lock_holder, open_for_reading, open_for_writing
 from harness.store.findings import Findings
 from harness.store.frames import Frames, Origin
@@ -272,6 +273,13 @@ class Store:
         """
         with Store.open(self.path, mode="read") as fresh:
             return verify(fresh._connection, fresh._reader, progress)
+
+    @staticmethod
+    def back_up(
+        source: Path, target: Path, *, force: bool = False, progress: Callable[[int, int], None] | None = None
+    ) -> Backup:
+        """Copy a database as it stands into one file, also while a run writes to it; see `harness.store.backup`."""
+        return back_up(source, target, force=force, progress=progress)
 
     # --- tables ---------------------------------------------------------------------------------
 
