@@ -15,9 +15,10 @@ import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from harness.config.urls import scrub_url
 from harness.runner import Target
 from harness.runner.decoding import UndecodableError, decoder
-from harness.runner.evidence import Redactor, request_headers, response_headers, scrub_url
+from harness.runner.evidence import Redactor, request_headers, response_headers
 from tests.asking import ask, endpoint
 from tests.faulty import Faulty, chat, message
 

@@ -34,7 +34,7 @@ from harness.errors import EXIT_DONE, EXIT_ERROR, EXIT_EVIDENCE, EXIT_FINDINGS, 
 from harness.limits import RealClock
 from harness.monitor import Access, Summary, Watch, resumable, run_cycle
 from harness.records import RunStatus
-from harness.runner import Stop
+from harness.runner import Stop, trusting
 from harness.store import Store
 
 T = TypeVar("T")
@@ -47,10 +47,10 @@ def register(app: typer.Typer) -> None:
 
 
 def access_of(project: Project, only: list[str] | None = None) -> Access:
-    """Read the keys and proxies of the endpoints that will be asked.
+    """Read the keys, proxies and certificates of the endpoints that will be asked.
 
     Raises:
-        ConfigError: with every key that is missing.
+        ConfigError: with every key that is missing, or certificates that cannot be read.
         UsageError: alerts are configured and cannot be sent.
     """
     config = project.config
@@ -61,7 +61,12 @@ def access_of(project: Project, only: list[str] | None = None) -> Access:
     proxies = {
         name: proxy_for(config.endpoints[name], config.endpoints[name].url, environment()) for name in keys
     }
-    return Access(keys, proxies)
+    trusted = {
+        name: trusting(project.folder / ca_file, f"{project.file}: endpoints.{name}.ca_file")
+        for name in keys
+        if (ca_file := config.endpoints[name].ca_file) is not None
+    }
+    return Access(keys, proxies, trusted)
 
 
 def stoppable(work: Callable[[Stop], Awaitable[T]]) -> T:

@@ -10,7 +10,7 @@ from harness.config.keys import (
     read_key,
     read_keys,
 )
-from harness.config.load import config_hash, config_json, load_config, template_text
+from harness.config.load import config_hash, config_json, load_config, shown_endpoint, template_text
 from harness.config.schema import (
     PROTOCOLS,
     AlertKind,
@@ -60,5 +60,6 @@ __all__ = [
     "proxy_for",
     "read_key",
     "read_keys",
+    "shown_endpoint",
     "template_text",
 ]

@@ -197,7 +197,7 @@ def _endpoint(name: str, endpoint: Tables) -> Iterator[Mistake]:
 
 def _address(where: Where, endpoint: Tables, protocol: str | None) -> Iterator[Mistake]:
     if "launch" in endpoint:
-        for key in ("url", "key_env", "key_file", "proxy", "proxy_env"):
+        for key in ("url", "key_env", "key_file", "proxy", "proxy_env", "ca_file"):
             if key in endpoint:
                 why = (
                     "a launched server has its own address"

@@ -11,9 +11,11 @@ from pydantic import ValidationError
 
 from harness.config.checks import CronMistake, cross_checks
 from harness.config.explain import mistakes_in
-from harness.config.schema import Config
+from harness.config.frozen import FrozenDict
+from harness.config.schema import Config, Endpoint
 from harness.config.shown import Mistake, file_text
 from harness.config.toml import parse, read_text
+from harness.config.urls import BLANK, SECRETIVE, scrub_url
 from harness.errors import ConfigError
 from harness.records import canonical_json, sha256
 
@@ -66,12 +68,26 @@ def _place(data: Mapping[str, Any], mistake: Mistake) -> tuple[int, ...]:
     return tuple(place)
 
 
-def config_json(config: Config) -> str:
-    """Return the config as used, defaults filled in, as canonical JSON.
+def shown_endpoint(endpoint: Endpoint) -> Endpoint:
+    """Return an endpoint as it may be stored and shown: nothing secret in its URLs and extra headers.
 
-    It has no secrets: keys never get into a Config, and `load_config` refuses a file that holds one.
+    `load_config` refuses a file that has secrets there; a Config made by a program can have them.
     """
-    return canonical_json(config.model_dump(mode="json")).decode()
+    headers = {name: BLANK if SECRETIVE.search(name) else value for name, value in endpoint.headers.items()}
+    urls = {"url": _shown_url(endpoint.url), "proxy": _shown_url(endpoint.proxy)}
+    return endpoint.model_copy(update={**urls, "headers": FrozenDict(headers)})
+
+
+def _shown_url(url: str | None) -> str | None:
+    return scrub_url(url) if url and any(mark in url for mark in "@?#") else url
+
+
+def config_json(config: Config) -> str:
+    """Return the config as used, defaults filled in and secrets blanked, as canonical JSON."""
+    endpoints = {name: shown_endpoint(each) for name, each in config.endpoints.items()}
+    custody = config.custody.model_copy(update={"timestamp_url": _shown_url(config.custody.timestamp_url)})
+    shown = config.model_copy(update={"endpoints": FrozenDict(endpoints), "custody": custody})
+    return canonical_json(shown.model_dump(mode="json")).decode()
 
 
 def config_hash(config: Config) -> str:

@@ -117,6 +117,9 @@ class Endpoint(Section):
     """Proxy URL for this endpoint alone: another place to ask from."""
     proxy_env: str | None = None
     """Environment variable that holds the proxy URL, for one with a password in it."""
+    ca_file: str | None = Field(default=None, min_length=1)
+    """Certificates (PEM) by which its server (or HTTPS proxy) is trusted, relative to the config file, such as an
+    institution's own; left out, the usual public authorities."""
     vantage: Name = "default"
     """Which `[vantages.NAME]` it is asked from."""
     limits: Limits = Limits()

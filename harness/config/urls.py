@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from harness.config.shown import plain
 
@@ -25,6 +25,13 @@ KEY_VARIABLES: dict[str, tuple[str, ...]] = {
 }
 """The variables everybody keeps a provider's key in. Used at the provider's own address only, so that
 a key never travels to somebody else's."""
+
+SECRETIVE = re.compile(
+    r"auth|cookie|credential|key|passw|pwd|secret|session|sig$|signature|token", re.IGNORECASE
+)
+"""Names of headers and parameters whose values are secrets."""
+BLANK = "[redacted]"
+"""What stands in the place of a secret."""
 
 Problem = tuple[str, str]
 """What is wrong, and the fix."""
@@ -137,3 +144,26 @@ def _path_problems(parts: SplitResult, protocol: str | None) -> list[Problem]:
     elif protocol == "anthropic-messages" and path.endswith("/v1"):
         return [("ends in /v1, which harness adds itself", f'write "{plain(base + path[:-3], 200)}"')]
     return []
+
+
+def scrub_url(url: str) -> str:
+    """Return a URL without userinfo and fragment, and with the values of key-like parameters blanked."""
+    try:
+        parts = urlsplit(url)
+        netloc = parts.netloc.rpartition("@")[2]
+        query = "&".join(
+            f"{name}={BLANK}" if equals and SECRETIVE.search(unquote(name)) else name + equals + value
+            for name, equals, value in (piece.partition("=") for piece in parts.query.split("&"))
+        )
+        return parts._replace(netloc=netloc, query=query, fragment="").geturl()
+    except ValueError:
+        return "[unreadable URL]"
+
+
+def userinfo(url: str) -> tuple[str, str] | None:
+    """Return the user and password of a URL, decoded; None when it has none."""
+    netloc = urlsplit(url).netloc
+    if "@" not in netloc:
+        return None
+    user, _, password = netloc.rpartition("@")[0].partition(":")
+    return unquote(user), unquote(password)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from harness.claims import StreamKey
-from harness.config import Config
+from harness.config import Config, shown_endpoint
 from harness.observe import makers
 from harness.records import JSON, Probe, canonical_json, sha256
 from harness.suites import Suite
@@ -204,7 +204,7 @@ def endpoint_settings(config: Config, endpoint: str) -> JSON:
         "vantage",
         "launch",
     }
-    settings: JSON = config.endpoints[endpoint].model_dump(mode="json", include=kept)
+    settings: JSON = shown_endpoint(config.endpoints[endpoint]).model_dump(mode="json", include=kept)
     return settings
 
 

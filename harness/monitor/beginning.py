@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from harness import __version__
-from harness.config import Config, Endpoint, config_hash, config_json
+from harness.config import Config, Endpoint, config_hash, config_json, shown_endpoint
 from harness.limits import Clock
 from harness.monitor import provenance
 from harness.plan import Plan
@@ -22,6 +23,8 @@ class Access:
 
     keys: Mapping[str, str | None]
     proxies: Mapping[str, str | None]
+    tls: Mapping[str, ssl.SSLContext] = field(default_factory=dict)
+    """Whom to trust, for endpoints with a `ca_file`."""
 
 
 def next_seed(config: Config, store: Store | None) -> int:
@@ -63,14 +66,15 @@ def run_header(config: Config, plan: Plan, clock: Clock, trigger: str) -> RunHea
 
 def endpoint_record(name: str, endpoint: Endpoint) -> EndpointRecord:
     """Return what decides who answers and how: a change of any of it makes another endpoint of the same name."""
-    asked = endpoint.model_dump(
+    shown = shown_endpoint(endpoint)
+    asked = shown.model_dump(
         mode="json", include={"parameters", "headers", "body", "stream", "proxy", "launch"}
     )
     return EndpointRecord(
         name=name,
         model=endpoint.model,
         protocol=endpoint.protocol,
-        url=endpoint.url,
+        url=shown.url,
         vantage=endpoint.vantage,
         parameters=asked,
     )

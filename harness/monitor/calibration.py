@@ -153,7 +153,7 @@ async def calibrate(
     async with Servers(folder=folder, notice=on_note) as servers:
         if endpoint.launch is not None:
             endpoint = endpoint.model_copy(update={"url": await servers.url(endpoint, name)})
-        target = Target(endpoint, access.keys.get(name), access.proxies.get(name))
+        target = Target(endpoint, access.keys.get(name), access.proxies.get(name), tls=access.tls.get(name))
         run_id = store.begin_run(
             header,
             [suite_record(each) for each in plan.suites.values()],

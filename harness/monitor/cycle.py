@@ -163,7 +163,7 @@ async def run_cycle(
                 endpoint = endpoint.model_copy(update={"url": url})
             endpoints[name] = endpoint
         targets = {
-            name: Target(endpoint, access.keys.get(name), access.proxies.get(name))
+            name: Target(endpoint, access.keys.get(name), access.proxies.get(name), tls=access.tls.get(name))
             for name, endpoint in endpoints.items()
         }
         watched = claims.open_claims(config, suites, store, clock.now_us(), clock.kind)

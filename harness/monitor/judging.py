@@ -327,7 +327,12 @@ async def _ask(
         reached = endpoint
         if endpoint.launch is not None:
             reached = endpoint.model_copy(update={"url": await servers.url(endpoint, judge.endpoint)})
-        target = Target(reached, access.keys.get(judge.endpoint), access.proxies.get(judge.endpoint))
+        target = Target(
+            reached,
+            access.keys.get(judge.endpoint),
+            access.proxies.get(judge.endpoint),
+            tls=access.tls.get(judge.endpoint),
+        )
         judge_run_id = store.begin_run(
             replace(header, planned=len(answers)),
             [suite_record(suite)],

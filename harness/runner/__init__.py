@@ -7,10 +7,12 @@ import random
 import ssl
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
+from pathlib import Path
 from typing import TypeAlias
 
 import httpx
 
+from harness.errors import ConfigError
 from harness.limits import Budget, Clock
 from harness.records import Call
 from harness.runner.lane import GIVE_UP_AFTER, LONGEST_PAUSE_S, Lane, Sent, Target
@@ -165,4 +167,24 @@ class _TLS:
         return self._usual
 
 
-__all__ = ["GIVE_UP_AFTER", "LONGEST_PAUSE_S", "Sent", "Stop", "Target", "run"]
+def trusting(certificates: Path, where: str) -> ssl.SSLContext:
+    """Return a TLS context that trusts the certificates in a file (PEM), and nobody else.
+
+    Args:
+        certificates: the file.
+        where: which setting named it, for the message.
+
+    Raises:
+        ConfigError: they cannot be read.
+    """
+    try:
+        return ssl.create_default_context(cafile=certificates)
+    except (OSError, ValueError) as error:  # SSLError is an OSError
+        why = "it holds no certificates (PEM)" if isinstance(error, ssl.SSLError) else error
+        why = why.strerror if isinstance(why, OSError) and why.strerror else why
+        raise ConfigError(
+            f"{where} names {certificates}, which cannot be read: {why}; check the path and the file"
+        ) from error
+
+
+__all__ = ["GIVE_UP_AFTER", "LONGEST_PAUSE_S", "Sent", "Stop", "Target", "run", "trusting"]

@@ -8,15 +8,17 @@ likely to be echoed in.
 from __future__ import annotations
 
 import base64
+import html
 import json
 import re
 from collections.abc import Iterable
 from urllib.parse import quote, quote_plus, unquote, urlsplit
 
 from harness.config.schema import Endpoint
-from harness.records import Headers
+from harness.config.urls import BLANK, SECRETIVE, scrub_url, userinfo
+from harness.records import Headers, Reply
+from harness.runner.spread import blank_pieces
 
-BLANK = "[redacted]"
 SHORTEST_SECRET = 8
 """Shorter strings are not searched for: placeholders such as `EMPTY` or `ollama` are ordinary words too."""
 _HEADER_VALUE_CHARS = 2_000
@@ -42,9 +44,6 @@ _KEEP_OF_RESPONSE = frozenset(
         "x-ms-request-id", "x-request-id", "x-served-by", "x-should-retry",
     }
 )  # fmt: skip
-_SECRETIVE = re.compile(
-    r"auth|cookie|credential|key|passw|pwd|secret|session|sig$|signature|token", re.IGNORECASE
-)
 
 
 class HeaderFilter:
@@ -83,29 +82,6 @@ request_headers = HeaderFilter(_KEEP_OF_REQUEST)
 response_headers = HeaderFilter(_KEEP_OF_RESPONSE)
 
 
-def scrub_url(url: str) -> str:
-    """Return a URL without userinfo and fragment, and with the values of key-like parameters blanked."""
-    try:
-        parts = urlsplit(url)
-        netloc = parts.netloc.rpartition("@")[2]
-        query = "&".join(
-            f"{name}={BLANK}" if equals and _SECRETIVE.search(unquote(name)) else name + equals + value
-            for name, equals, value in (piece.partition("=") for piece in parts.query.split("&"))
-        )
-        return parts._replace(netloc=netloc, query=query, fragment="").geturl()
-    except ValueError:
-        return "[unreadable URL]"
-
-
-def userinfo(url: str) -> tuple[str, str] | None:
-    """Return the user and password of a URL, decoded; None when it has none."""
-    netloc = urlsplit(url).netloc
-    if "@" not in netloc:
-        return None
-    user, _, password = netloc.rpartition("@")[0].partition(":")
-    return unquote(user), unquote(password)
-
-
 def basic(user: str, password: str) -> str:
     """Return the value of an authorization header for a user and password."""
     return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
@@ -125,19 +101,22 @@ def secrets_of(endpoint: Endpoint, key: str | None, proxy: str | None, more: Ite
             found += [*user, basic(*user).removeprefix("Basic ")]
         for piece in parts.query.split("&"):
             name, _, value = piece.partition("=")
-            if _SECRETIVE.search(unquote(name)):
+            if SECRETIVE.search(unquote(name)):
                 found += [value, unquote(value)]
     for name, value in endpoint.headers.items():
-        if _SECRETIVE.search(name):
+        if SECRETIVE.search(name):
             # `Bearer abc`, `session=abc; csrf=def`: the parts are the secrets as much as the whole.
             found += [value, *re.split(r"[\s;,=]+", value)]
     return found
 
 
 class Redactor:
-    """Blanks every occurrence of an endpoint's secrets: as they are, URL-quoted, base64 and JSON-escaped."""
+    """Blanks every occurrence of an endpoint's secrets, in every form in which they are likely to be echoed.
 
-    __slots__ = ("_in_bytes", "_in_text")
+    As they are, URL-quoted, in base64, hexadecimal or backwards, escaped for JSON or HTML, and in pieces.
+    """
+
+    __slots__ = ("_in_bytes", "_in_text", "_pattern")
 
     def __init__(self, secrets: Iterable[str]) -> None:
         forms: set[str] = set()
@@ -147,20 +126,23 @@ class Redactor:
         # Longest first: a form that contains another must not be left in pieces.
         self._in_text = sorted(forms, key=lambda form: (-len(form), form))
         self._in_bytes = [form.encode("utf-8", "surrogatepass") for form in self._in_text]
+        self._pattern = re.compile("|".join(map(re.escape, self._in_text)) or "(?!)")
 
-    def text(self, text: str) -> str:
-        """Return a text without secrets."""
-        for form in self._in_text:
-            if form in text:
-                text = text.replace(form, BLANK)
-        return text
+    def text(self, text: str, *, cut_off: bool = False) -> str:
+        """Return a text without secrets; `cut_off` as for `data`."""
+        clean = self.data(text.encode("utf-8", "surrogatepass"), cut_off=cut_off)
+        return clean.decode("utf-8", "surrogatepass")
 
     def headers(self, headers: Headers) -> Headers:
-        """Return headers without secrets in their values, the very same object when there are none."""
-        values = "\n".join([value for _, value in headers])
-        if not any(form in values for form in self._in_text):
+        """Return headers without secrets, the very same object when there are none."""
+        whole = "\n".join([part for pair in headers for part in pair])
+        long = any(len(value) >= _HEADER_VALUE_CHARS for _, value in headers)
+        if not long and not any(form in whole for form in self._in_text):
             return headers
-        return tuple((name, self.text(value)) for name, value in headers)
+        return tuple(
+            (self.text(name), self.text(value, cut_off=len(value) >= _HEADER_VALUE_CHARS))
+            for name, value in headers
+        )
 
     def data(self, data: bytes, *, cut_off: bool = False) -> bytes:
         """Return bytes without secrets, the very same object when there are none.
@@ -179,13 +161,49 @@ class Redactor:
                         return data[:-length] + BLANK.encode()
         return data
 
+    def read_in(self, reply: Reply) -> bool:
+        """Say whether what was read of a reply has a secret in it, though its bytes had none in one piece."""
+        if not self._in_text:
+            return False
+        calls = [str(value) for call in reply.tool_calls for value in call.values()]
+        others = (reply.reasoning, reply.refusal, reply.explanation, reply.error_message, reply.block_value)
+        tokens = "".join([token for token, _ in reply.logprobs])
+        whole = "\n".join((reply.text, tokens, *calls, *(each for each in others if each)))
+        return any(form in whole for form in self._in_text)
+
+    def pieces(self, body: bytes, *, cut_off: bool = False) -> bytes:
+        """Return a body without secrets in pieces: over the events of a stream, over tokens, or in odd escapes."""
+        return blank_pieces(body, lambda text: self._spans(text, cut_off=cut_off), BLANK)
+
+    def _spans(self, text: str, *, cut_off: bool) -> list[tuple[int, int]]:
+        found = [match.span() for match in self._pattern.finditer(text)]
+        if cut_off:
+            for form in self._in_text:
+                for length in range(min(len(form) - 1, len(text)), _SHORTEST_END - 1, -1):
+                    if text.endswith(form[:length]) and (not found or found[-1][1] <= len(text) - length):
+                        return [*found, (len(text) - length, len(text))]
+        return found
+
 
 def _forms(secret: str) -> set[str]:
-    forms = {secret, quote(secret, safe=""), quote(secret), quote_plus(secret)}
-    forms |= {re.sub("%[0-9A-F]{2}", lambda escape: escape[0].lower(), form) for form in forms}
+    raw = secret.encode("utf-8", "surrogatepass")
+    forms = {
+        secret,
+        secret.lower(),  # in a header name
+        secret[::-1],
+        raw.hex(),
+        raw.hex().upper(),
+        html.escape(secret),
+        html.escape(secret, quote=False),
+    }
+    quoted = {quote(raw, safe=""), quote(raw), quote_plus(raw)}
+    forms |= quoted | {re.sub("%[0-9A-F]{2}", lambda escape: escape[0].lower(), form) for form in quoted}
     for escaped in (json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]):
         forms |= {escaped, escaped.replace("/", "\\/")}
-    raw = secret.encode("utf-8", "surrogatepass")
+        # Go and .NET write these as numbers, so that JSON may stand in HTML.
+        for unsafe in ("&<>", "&<>'+`", "&<>'+`/=-"):
+            numbered = "".join(f"\\u{ord(each):04x}" if each in unsafe else each for each in escaped)
+            forms |= {numbered, re.sub(r"\\u[0-9a-f]{4}", lambda code: "\\u" + code[0][2:].upper(), numbered)}
     for encode in (base64.b64encode, base64.urlsafe_b64encode):
         # Base64 of a text around the secret depends on where the secret starts in it, modulo three; the
         # characters that mix it with its neighbours are left out.

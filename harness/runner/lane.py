@@ -13,6 +13,7 @@ import httpx
 
 from harness import __version__, outcomes
 from harness.config.schema import Endpoint
+from harness.config.urls import scrub_url, userinfo
 from harness.endpoints import Adapter, adapter
 from harness.limits import Budget, Clock, Pace, asked_wait_s, backoff_s
 from harness.records import Call, Exchange, Failure, Headers, Reply, Timing
@@ -22,9 +23,7 @@ from harness.runner.evidence import (
     basic,
     request_headers,
     response_headers,
-    scrub_url,
     secrets_of,
-    userinfo,
 )
 from harness.runner.transport import Events, Line, Received
 
@@ -202,11 +201,15 @@ class Lane:
             received = await self._line.send(
                 request.method, request.url, request.headers, request.body, events
             )
-            body = self._redactor.data(received.body, cut_off=received.failure is not None)
+            cut_off = received.failure is not None
+            body = self._redactor.data(received.body, cut_off=cut_off)
             headers = self._redactor.headers(response_headers(received.headers))
             status, reply = received.status, None
             if status is not None:
                 reply = self._adapter.read(status, headers, body, streamed=self._endpoint.stream)
+                if cut_off or body is not received.body or self._redactor.read_in(reply):
+                    body = self._redactor.pieces(body, cut_off=cut_off)
+                    reply = self._adapter.read(status, headers, body, streamed=self._endpoint.stream)
             cost_usd = self._cost_usd(received, reply)
             budget.settle(reservation, cost_usd)
             now_s = clock.monotonic_s()
@@ -328,7 +331,7 @@ class Lane:
         headers: Headers,
         body: bytes,
     ) -> Exchange:
-        detail = self._redactor.text(received.detail) if received.detail else ""
+        detail = self._redactor.text(received.detail, cut_off=True) if received.detail else ""
         return Exchange(
             call_id=call.call_id,
             index=call.index,

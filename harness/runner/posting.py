@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import httpx
 
+from harness.config.urls import scrub_url
 from harness.errors import HarnessError
 
 _TIMEOUT_S = 30.0
@@ -21,17 +22,18 @@ def post(url: str, body: bytes, content_type: str) -> bytes:
         PostError: the service cannot be reached, refuses, or answers more than a megabyte.
     """
     received = bytearray()
+    shown = scrub_url(url)
     try:
         with (
             httpx.Client(timeout=_TIMEOUT_S, follow_redirects=False) as client,
             client.stream("POST", url, content=body, headers={"content-type": content_type}) as reply,
         ):
             if reply.status_code != httpx.codes.OK:
-                raise PostError(f"{url}: answers with status {reply.status_code}")
+                raise PostError(f"{shown}: answers with status {reply.status_code}")
             for piece in reply.iter_bytes():
                 received += piece
                 if len(received) > _REPLY_LIMIT:
-                    raise PostError(f"{url}: answers with more than {_REPLY_LIMIT:,} bytes")
+                    raise PostError(f"{shown}: answers with more than {_REPLY_LIMIT:,} bytes")
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise PostError(f"{url}: cannot be reached ({str(error)[:200] or type(error).__name__})") from error
+        raise PostError(f"{shown}: cannot be reached ({str(error)[:200] or type(error).__name__})") from error
     return bytes(received)

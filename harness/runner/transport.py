@@ -23,10 +23,11 @@ from aiohttp.connector import Connection
 from aiohttp.http_exceptions import ContentLengthError, HttpProcessingError
 from httpx_aiohttp import AiohttpTransport
 
+from harness.config.urls import userinfo
 from harness.limits import Clock
 from harness.records import Failure
 from harness.runner.decoding import Decoder, UndecodableError, decoder
-from harness.runner.evidence import basic, userinfo
+from harness.runner.evidence import basic
 
 _CONNECT_S = 30.0
 """No line that takes longer to open is worth waiting for."""
