@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from harness.cli.bar import Bar
 from harness.cli.context import (
     DEFAULT_CONFIG,
     ConfigOption,
@@ -17,7 +18,6 @@ from harness.cli.context import (
     out,
     print_json,
 )
-from harness.cli.evidence import Bar
 from harness.errors import EXIT_DONE, EXIT_ERROR
 from harness.store import Store
 
