@@ -34,9 +34,9 @@ def at(day: float) -> int:
 
 LOCKED = Finding(
     id="a", kind=Kind.TOPIC_LOCK, tier=Tier.PERSISTENT, verdict=Verdict.CHANGE,
-    stream=StreamKey("one", "topic-pairs", "lock-silent", topic="biology"), headline="h", found_us=at(28.25), run_id=29,
+    stream=StreamKey("one", "topic-pairs", "lock", topic="biology"), headline="h", found_us=at(28.25), run_id=29,
     period=1, direction="down", lock=Lock.SILENT,
-    effect=Effect(0.4, 0.2, 0.7, 0.95, "share", "haar-t"), since=Since(at(20.25), at(18.25), at(21.25), 0.95),
+    effect=Effect(-0.4, -0.7, -0.2, 0.95, "share", "haar-t"), since=Since(at(20.25), at(18.25), at(21.25), 0.95),
 )  # fmt: skip
 
 
@@ -55,7 +55,7 @@ def test_a_lock_that_was_found_is_told_with_its_delay() -> None:
 def test_an_interval_beside_the_truth_does_not_cover_it() -> None:
     """A date set that begins too late and an effect that is too small are told as such."""
     late = replace(
-        LOCKED, since=Since(at(25), at(23), at(27), 0.95), effect=replace(LOCKED.effect, low=-0.1, high=0.05)
+        LOCKED, since=Since(at(25), at(23), at(27), 0.95), effect=replace(LOCKED.effect, low=-0.05, high=0.1)
     )  # type: ignore[type-var]
     one = checked(late).detections[0]
     assert (one.date_covers, one.effect_covers) == (False, False)
@@ -113,7 +113,7 @@ def test_the_true_effect_of_a_silent_lock() -> None:
     assert level(WORLD, SUITES, key, 10) == 0.0
     right = level(WORLD, SUITES, StreamKey("one", "topic-pairs", "correct", topic="biology"), 10)
     assert right is not None
-    assert level(WORLD, SUITES, key, 30) == pytest.approx(0.6 * right, abs=0.02)
+    assert level(WORLD, SUITES, key, 30) == pytest.approx(-0.6 * right, abs=0.02)
     assert level(WORLD, SUITES, replace(key, topic="chemistry"), 30) == 0.0
 
 

@@ -159,8 +159,8 @@ def null_days(world: World, endpoint: str) -> float:
 def level(world: World, suites: Mapping[str, Suite], stream: StreamKey, day: float) -> float | None:
     """Return a stream's true mean at a moment, without the noise of days, or None for a signal without one.
 
-    For `correct` the chance of a right answer in use, for `refused` that of a refusal, for `lock-*` the loss of the
-    watched side against its twin that is put down to that manner of lock, as a negative number.
+    For `correct` the chance of a right answer in use, for `refused` that of a refusal, for `lock` the loss of the
+    watched side against its twin that is put down to a lock, as a negative number.
     """
     suite = suites.get(stream.suite)
     if suite is None or stream.endpoint not in world.endpoints:
