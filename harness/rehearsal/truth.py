@@ -35,7 +35,7 @@ class Planted:
     lock: Lock | None = None
     topic: str | None = None
     direction: str | None = None
-    """`down` or `up`, where the kind has a direction; a lock is a gap that goes up."""
+    """`down` or `up`, where the kind has a direction; a lock is a fall of the topic's words against neutral ones."""
 
     def explains(self, kind: Kind) -> bool:
         """Say whether a finding of this kind may come of it."""
@@ -111,7 +111,7 @@ def _planted(world: World, event: events.Event) -> Planted:
             also = (*refuses, Kind.CAPABILITY, *((Kind.IDENTITY,) if event.mode == "fallback" else ()))
             return make(
                 f"{event.topic} locked ({event.mode}{deep}{tongue})",
-                Kind.TOPIC_LOCK, also, _LOCKS[event.mode], event.topic, "up",
+                Kind.TOPIC_LOCK, also, _LOCKS[event.mode], event.topic, "down",
             )  # fmt: skip
         case events.Unlock():
             ended = state(world, event.endpoint, event.day - _BEFORE).locks
@@ -122,7 +122,7 @@ def _planted(world: World, event: events.Event) -> Planted:
                 (Kind.REFUSAL, Kind.CAPABILITY),
                 mode,
                 event.topic,
-                "down",
+                "up",
             )
         case events.Loosen():
             words = "refusals become rarer everywhere" if event.amount > 0 else "refusals become more common"
