@@ -9,14 +9,13 @@ from dataclasses import dataclass
 from cryptography import x509
 
 from harness import __version__
-from harness.claims import Finding, finding_json
 from harness.custody import manifest as form
 from harness.custody.keys import PublicKey, SigningKey
 from harness.custody.manifest import Manifest, ManifestError, SealedRun, read_manifest
 from harness.custody.merkle import Accumulator, leaf_hash
 from harness.custody.timestamps import Post, Timestamp, TimestampError, check, claimed, obtain
-from harness.errors import EvidenceError, HarnessError
-from harness.records import RunStatus, canonical_json, sha256, utc_text
+from harness.errors import EvidenceError, HarnessError, StoreError
+from harness.records import RunStatus, sha256, utc_text
 from harness.store import Problem, RunState, SealRow, Store
 from harness.store.connection import STEPS
 
@@ -86,9 +85,9 @@ def make_seal(
     sealed_findings = {each.id for manifest in earlier for each in manifest.findings}
     numbers = {run.run for run in runs}
     findings = tuple(
-        form.SealedFinding(id=finding.id, sha256=finding_sha256(finding))
-        for finding in store.findings.findings()
-        if (finding.run_id in numbers if period.is_bounded else finding.id not in sealed_findings)
+        form.SealedFinding(id=finding_id, sha256=own)
+        for finding_id, run_id, own in store.seals.finding_digests()
+        if (run_id in numbers if period.is_bounded else finding_id not in sealed_findings)
     )
     if not runs and not commitments and not findings:
         if period.is_bounded or not rows:
@@ -166,13 +165,16 @@ def _sealed_run(state: RunState) -> SealedRun:
     )
 
 
+def _standing(run: SealedRun | RunState) -> tuple[object, ...]:
+    """Return how a run stands, sealed or stored, to compare the two."""
+    return (
+        *(run.hash, str(run.status), run.started_us, run.finished_us, run.planned, run.completed),
+        *(run.exchanges, run.last, run.events, run.event),
+    )
+
+
 def _digest(data: bytes) -> str:
     return sha256(data).removeprefix("sha256:")
-
-
-def finding_sha256(finding: Finding) -> str:
-    """Return the hash by which a seal knows a finding, hex."""
-    return _digest(canonical_json(finding_json(finding)))
 
 
 def stored_leaves(
@@ -226,12 +228,8 @@ def check_chain(rows: Sequence[SealRow]) -> Iterator[tuple[int, str]]:
             told = read_manifest(row.manifest).previous
         except ManifestError:
             continue
-        wanted = (
-            None
-            if before is None
-            else form.PreviousSeal(number=before.number, sha256=_digest(before.manifest))
-        )
-        if told != wanted:
+        wanted = None if before is None else (before.number, _digest(before.manifest))
+        if (None if told is None else (told.number, told.sha256)) != wanted:
             yield row.number, "does not follow the seal before it"
 
 
@@ -268,17 +266,16 @@ def check_seals(
             progress(done, total)
 
     for manifest in manifests:
-        found = list(_check_against(store, manifest, tell))
+        try:
+            found = list(_check_against(store, manifest, tell))
+        except (StoreError, ValueError, TypeError, AttributeError) as error:
+            found = [f"cannot be compared with the rows: {error}"]
         problems.extend(Problem("seals", str(manifest.number), words) for words in found)
-    sealed = {run.run: run for manifest in manifests for run in manifest.runs}
-    if rows:
-        open_runs = [
-            state.run_id
-            for state in store.seals.run_states()
-            if sealed.get(state.run_id) != _sealed_run(state)
-        ]
-        if open_runs:
-            notes.append(f"{len(open_runs)} runs are not sealed as they stand: harness seal")
+    sealed = {run.run: _standing(run) for manifest in manifests for run in manifest.runs}
+    if rows and not problems:
+        count = sum(1 for state in store.seals.run_states() if sealed.get(state.run_id) != _standing(state))
+        if count:
+            notes.append(f"{count} runs are not sealed as they stand: harness seal")
     return problems, notes
 
 
@@ -332,7 +329,7 @@ def _check_against(store: Store, manifest: Manifest, tell: Callable[[], None]) -
     chain = manifest.findings_chain
     if store.seals.findings_hashes(chain.periods, chain.updates) != (chain.period, chain.update):
         yield "the alpha ledger or the chain of findings is not the one that was sealed"
-    findings = {finding.id: finding_sha256(finding) for finding in store.findings.findings()}
+    findings = {finding_id: own for finding_id, _, own in store.seals.finding_digests()}
     for sealed in manifest.findings:
         if findings.get(sealed.id) != sealed.sha256:
             yield f"finding {sealed.id} is not the one that was sealed"

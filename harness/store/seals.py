@@ -103,6 +103,17 @@ class Seals:
         update = self._reader.one("SELECT hash FROM finding_updates WHERE id = ?", (updates,))
         return None if period is None else period[0].hex(), None if update is None else update[0].hex()
 
+    def finding_digests(self) -> list[tuple[str, int, str]]:
+        """Return (id, run that raised it, SHA-256 of its canonical JSON) of every finding, oldest first."""
+        rows = self._reader.rows(
+            """SELECT f.id, u.run_id, f.body FROM findings f JOIN finding_updates u ON u.id = f.update_id
+               ORDER BY f.update_id, f.number"""
+        )
+        return [
+            (finding_id, run_id, chain.digest(body.encode("utf-8", "surrogatepass")).hex())
+            for finding_id, run_id, body in rows
+        ]
+
     def run_states(self, since_us: int | None = None, until_us: int | None = None) -> list[RunState]:
         """Return the runs that started in a period as they stand, oldest first; `until_us` is exclusive."""
         rows = self._reader.rows(

@@ -79,8 +79,8 @@ class ChainCheck:
             if runs:
                 self._check_link(runs[-1], name, *before)
                 previous = (before[0], runs[-1].hash, *before[1:])
-            elif before[0] is not None:
-                self._report.bad("runs", name, f"should be the first, says it follows run {before[0]}")
+            elif before != [None] * len(before):
+                self._report.bad("runs", name, "should be the first, says it follows another")
             self._report.compare(
                 "runs",
                 run.run_id,
@@ -128,10 +128,13 @@ class ChainCheck:
 
     def _digests(self, link: str, table: str, column: str, run_id: int) -> list[bytes]:
         rows = self._report.connection.execute(
-            f"SELECT t.sha256 FROM {link} l JOIN {table} t ON t.id = l.{column} WHERE l.run_id = ? ORDER BY l.position",  # noqa: S608 - ours
+            f"""SELECT t.sha256, l.position FROM {link} l JOIN {table} t ON t.id = l.{column}
+                WHERE l.run_id = ? ORDER BY l.position""",  # noqa: S608 - ours
             (run_id,),
-        )
-        return [sha256 for (sha256,) in rows]
+        ).fetchall()
+        if [position for _, position in rows] != list(range(len(rows))):
+            self._report.bad(link, str(run_id), "the places in it are not 0, 1, 2, ...")
+        return [sha256 for sha256, _ in rows]
 
     def _check_events(self, run: _Run, status: str, finished_us: int | None) -> None:
         previous = run.hash
@@ -207,6 +210,8 @@ class ChainCheck:
     def _check_exchange(self, row: Sequence[Any], name: str, previous: bytes) -> None:
         """Check one row and its bodies. Where a body is bad it is named, and nothing can be said about the row."""
         request_id, (form, reply_id, reply_sha256) = row[12], row[_WIDTH:]
+        if row[6] not in (0, 1) or row[27] not in (0, 1):
+            self._report.bad("exchanges", name, "is not as it was written: a flag is neither 0 nor 1")
         if form != chain.EXCHANGE_FORM:
             self._report.bad("exchanges", name, f"is hashed in form {form}, which this version does not know")
             return

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from typing import Any
 
-from harness.claims import Finding, Standing, finding_from_json, finding_json
+from harness.claims import Finding, Standing, StreamKey, finding_from_json, finding_json
 from harness.records import canonical_json
 from harness.store import finding_chain
 from harness.store.chain import digest
@@ -123,14 +124,17 @@ def _events(report: Report, update_id: int) -> tuple[EventRow, ...]:
     found: list[EventRow] = []
     rows: Any = report.connection.execute(
         """SELECT finding_id, event, words, number, (SELECT count(*) FROM finding_events b
-             WHERE b.finding_id = e.finding_id AND b.number <= e.number) FROM finding_events e
+             WHERE b.finding_id = e.finding_id AND b.number <= e.number), (SELECT max(b.update_id) FROM finding_events b
+             WHERE b.finding_id = e.finding_id AND b.number < e.number) FROM finding_events e
            WHERE update_id = ? ORDER BY finding_id, number""",
         (update_id,),
     )
-    for finding_id, event, words, number, place in rows:
+    for finding_id, event, words, number, place, before in rows:
         report.counts["finding_events"] += 1
-        if number != place:
-            report.bad("finding_events", f"{finding_id}/{number}", "an event before it is missing")
+        if number != place or (before is not None and before > update_id):
+            report.bad(
+                "finding_events", f"{finding_id}/{number}", "an event before it is missing, or came later"
+            )
         found.append(EventRow(finding_id, Standing(event), words))
     return tuple(found)
 
@@ -139,9 +143,20 @@ def _check_states(report: Report) -> None:
     rows = report.rows(
         "streams",
         """SELECT s.id, s.name, s.state, (SELECT t.state_sha256 FROM steps t WHERE t.stream_id = s.id
-             ORDER BY t.update_id DESC LIMIT 1) FROM streams s ORDER BY s.id""",
+             ORDER BY t.update_id DESC LIMIT 1), s.key, s.world, (SELECT group_concat(DISTINCT p.world) FROM steps t
+             JOIN finding_updates u ON u.id = t.update_id JOIN ledger_periods p ON p.id = u.period_id
+             WHERE t.stream_id = s.id) FROM streams s ORDER BY s.id""",
     )
-    for row_id, name, frame, state_sha256 in rows:
+    for row_id, name, frame, state_sha256, key, world, worlds in rows:
+        try:
+            named = StreamKey(**json.loads(key))
+        except (ValueError, TypeError) as error:
+            report.bad("streams", str(row_id), f"its key is not as it was written: {error}")
+            continue
+        if named.name != name or canonical_json(asdict(named)).decode() != key:
+            report.bad("streams", str(row_id), f"its key is not that of {name}")
+        if worlds is not None and worlds != world:
+            report.bad("streams", str(row_id), f"says it is of the world {world}; its steps are of {worlds}")
         try:
             state = unframe(frame)
         except ValueError as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness.dataformat import IMPORTED, OriginData, exchange_hash, exchange_line, origin_hash
@@ -39,7 +39,7 @@ def check_origins(report: Report) -> None:
         report.bad("origin_exchanges", str(row_id), "belongs to a run that was not imported in our format")
     for run_id, origin in known.items():
         if origin.source == "harness":
-            _check_chain(report, run_id)
+            _check_chain(report, run_id, origin.record)
 
 
 def _digest(columns: Sequence[Any]) -> bytes:
@@ -57,7 +57,9 @@ def _check_run(report: Report, run_id: int, frame: bytes, origin: OriginData | N
         report.bad("origins", str(run_id), "is not the origin that the run names")
 
 
-def _check_chain(report: Report, run_id: int) -> None:
+def _check_chain(report: Report, run_id: int, record: Mapping[str, Any]) -> None:
+    run = record.get("run")
+    own = run.get("hash") if isinstance(run, Mapping) else None
     before: tuple[int, bytes] | None = None
     for row in report.connection.execute(_EXCHANGES, (run_id,)):
         number, previous, stored = row[_WIDTH:]
@@ -71,7 +73,8 @@ def _check_chain(report: Report, run_id: int) -> None:
         except (ValueError, TypeError, KeyError):
             continue  # the check of the chain here names it
         line = exchange_line(exchange, run=run_id, number=number, previous=previous.hex(), hash_="")
-        linked = before is None or number != before[0] + 1 or previous == before[1]
+        first = (number == 1) == (previous.hex() == own)
+        linked = first and (before is None or (number == before[0] + 1) == (previous == before[1]))
         if exchange_hash(line) != stored.hex() or not linked:
             report.bad("origin_exchanges", name, "does not match the hash it had where it was made")
         before = (number, stored)

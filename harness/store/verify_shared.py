@@ -30,6 +30,17 @@ def check_shared(report: Report) -> None:
             check(report)
 
 
+def yes_or_no(value: int) -> bool:
+    """Return a flag as it was written; readers would take any other number for a yes.
+
+    Raises:
+        ValueError: it is neither 0 nor 1.
+    """
+    if value not in (0, 1):
+        raise ValueError(f"a flag is {value}, neither 0 nor 1")
+    return bool(value)
+
+
 def _check_dictionaries(report: Report) -> None:
     for row_id, frame, stored in report.rows("dictionaries", "SELECT id, data, sha256 FROM dictionaries"):
         report.compare("dictionaries", row_id, stored, lambda frame: chain.digest(unframe(frame)), frame)
@@ -57,13 +68,15 @@ def _check_suites(report: Report) -> None:
     sql = "SELECT id, name, version, content_hash, header, sha256 FROM suites"
     for row_id, name, version, content_hash, header, stored in report.rows("suites", sql):
         probes = report.connection.execute(
-            """SELECT p.sha256 FROM suite_probes s JOIN probes p ON p.id = s.probe_id
+            """SELECT p.sha256, s.position FROM suite_probes s JOIN probes p ON p.id = s.probe_id
                WHERE s.suite_id = ? ORDER BY s.position""",
             (row_id,),
         ).fetchall()
+        if [position for _, position in probes] != list(range(len(probes))):
+            report.bad("suite_probes", str(row_id), "the places of the suite's probes are not 0, 1, 2, ...")
         suite = SuiteRecord(name, version, content_hash, {})
         encoded = header.encode("utf-8", "surrogatepass")
-        digests = [sha256 for (sha256,) in probes]
+        digests = [sha256 for sha256, _ in probes]
         report.compare("suites", row_id, stored, chain.suite_digest, suite, encoded, digests)
 
 
@@ -87,6 +100,7 @@ def _check_envelopes(report: Report) -> None:
 
 def _envelope_digest(protocol: str, streamed: int, method: str, url: str, headers: str) -> bytes:
     pairs = read_headers(headers.encode("utf-8", "surrogatepass"))
+    yes_or_no(streamed)
     return chain.values_digest([protocol, bool(streamed), method, url, pairs])
 
 
@@ -94,8 +108,11 @@ def _check_verdicts(report: Report) -> None:
     sql = """SELECT id, outcome, rule, source, degree, category, reason, rerouted, finish_reason, makers, sha256
              FROM verdicts"""
     for row_id, *columns, rerouted, finish_reason, makers, stored in report.rows("verdicts", sql):
-        key = [*columns, bool(rerouted), finish_reason, makers]
-        report.compare("verdicts", row_id, stored, chain.values_digest, key)
+        report.compare("verdicts", row_id, stored, _verdict_digest, columns, rerouted, finish_reason, makers)
+
+
+def _verdict_digest(columns: list[Any], rerouted: int, finish_reason: str | None, makers: str) -> bytes:
+    return chain.values_digest([*columns, yes_or_no(rerouted), finish_reason, makers])
 
 
 def _check_identities(report: Report) -> None:
