@@ -336,6 +336,17 @@ def test_comparison_shows_both_sides_and_says_it_is_no_finding() -> None:
     assert low == -high
 
 
+def test_a_comparison_by_many_kinds_keeps_the_suites_and_the_largest_groups() -> None:
+    """Breakdowns that do not fit are left out and counted, whatever they are made by."""
+    evidence = make_evidence(2)
+    kinds = [f"kind {place % 40}" for place in range(len(evidence.tallies))]
+    tallies = evidence.tallies.assign(kind=kinds)
+    plot = comparison_plot(compare(*(tallies[tallies["run_id"] == number] for number in (1, 2))))
+    labels = [label.get_text() for label in plot.figure.axes[0].get_yticklabels()]
+    assert len(labels) <= 28
+    assert any(label in {"capability", "all suites"} for label in labels)
+
+
 def test_nothing_in_common_is_drawn_as_nothing() -> None:
     """When every shared probe failed on one side the picture says that nothing can be said."""
     evidence = make_evidence(2)
