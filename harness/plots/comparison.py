@@ -105,7 +105,8 @@ def _choose(rows: tuple[Row, ...]) -> tuple[list[Row], int]:
         return list(rows), 0
     rank = {"all": 0, "suite": 1, "family": 2, "arm": 2}
     order = sorted(
-        range(len(rows)), key=lambda place: (rank.get(rows[place].by, 3), -rows[place].difference.interval.n, place)
+        range(len(rows)),
+        key=lambda place: (rank.get(rows[place].by, 3), -rows[place].difference.interval.n, place),
     )
     kept = sorted(order[:LINES])
     return [rows[place] for place in kept], len(rows) - LINES
