@@ -10,6 +10,7 @@ import pytest
 
 pytest.importorskip("starlette", reason="the rehearsal extra is not installed")
 
+from harness.claims import Tier
 from harness.cli import run as cli
 from harness.rehearsal.life import Lived, live
 from harness.rehearsal.reading import load_suites, load_world
@@ -136,7 +137,10 @@ drop = 0.6
     (found,) = checked.detections
     assert found.detected
     assert found.finding is not None
-    assert found.finding.tier.value == "persistent"
+    assert found.finding.tier is Tier.PERSISTENT
+    assert found.delay_days is not None
+    assert found.incident_days is not None
+    assert found.incident_days < found.delay_days
     assert (found.date_covers, found.effect_covers) == (True, True)
     assert found.true_effect is not None
     assert found.true_effect < -0.2

@@ -52,6 +52,12 @@ def rehearse(
             "--jobs", min=1, metavar="J", help="Processes for --repeat; by default one a processor."
         ),
     ] = None,
+    no_http: Annotated[
+        bool,
+        typer.Option(
+            "--no-http", help="With --repeat: replies go straight to adapter and graders; many times faster."
+        ),
+    ] = False,
     list_worlds: Annotated[
         bool, typer.Option("--list", help="List the worlds that come with harness.")
     ] = False,
@@ -62,7 +68,7 @@ def rehearse(
         raise UsageError("rehearsals need the simulated provider: pip install 'harness[rehearsal]'")
     from harness.rehearsal.check import check_json
     from harness.rehearsal.life import live
-    from harness.rehearsal.reading import load_suites, load_world, shipped_worlds, world_path
+    from harness.rehearsal.reading import load_suites, load_world, shipped_worlds, shortened, world_path
     from harness.rehearsal.repeats import check_life, repeats_json
     from harness.rehearsal.repeats import repeat as live_often
     from harness.report import write_report
@@ -76,10 +82,14 @@ def rehearse(
     lived_in = load_world(path)
     if seed is not None:
         lived_in = lived_in.model_copy(update={"seed": seed})
+    if days is not None:
+        lived_in = shortened(lived_in, days)
+    if no_http and repeat == 1:
+        raise UsageError("--no-http keeps no evidence to look at: it goes with --repeat")
     suites = load_suites(lived_in, path.resolve().parent, path)
     if repeat > 1:
         done = live_often(
-            lived_in, suites, repeat, jobs=jobs, days=days,
+            lived_in, suites, repeat, jobs=jobs, http=not no_http,
             on_done=lambda count: err.print(f"{count} of {repeat} lives lived"),
         )  # fmt: skip
         if as_json:
@@ -89,14 +99,14 @@ def rehearse(
         return EXIT_DONE
     place = folder or Path("results/rehearsals") / path.stem
     database = _fresh(place / "harness.db")
-    total = lived_in.days if days is None else min(days, lived_in.days)
+    total = lived_in.days
     err.print(f"{lived_in.title}: {total} days, simulated", markup=False)
 
     def on_day(day: int, summary: object) -> None:
         if day % 10 == 9 or day + 1 == total:
             err.print(f"day {day + 1} of {total}: {getattr(summary, 'words')()}", markup=False)  # noqa: B009
 
-    lived = stoppable(lambda stop: live(lived_in, suites, database, stop=stop, days=days, on_day=on_day))
+    lived = stoppable(lambda stop: live(lived_in, suites, database, stop=stop, on_day=on_day))
     checked = check_life(lived_in, suites, lived)
     with Store.open(database, mode="read") as store:
         paths = write_report(evidence_of(store, database), place)
@@ -158,6 +168,7 @@ def _print_check(checked: Check) -> None:
             f"{each.planted.day:g}",
             "missed" if finding is None else f"{finding.kind.value} ({finding.tier.value})",
             "" if each.delay_days is None else f"{each.delay_days:.1f}",
+            "" if each.incident_days is None else f"{each.incident_days:.1f}",
             "" if each.calls is None else f"{each.calls:,}",
             _mark(each.right_kind),
             _mark(each.right_topic),
@@ -166,7 +177,9 @@ def _print_check(checked: Check) -> None:
         )
     if checked.detections:
         out.print(table)
-        out.print("kind, topic: right or not; date, effect: the interval covers the true one")
+        out.print(
+            "first alert: days to a provisional finding; kind, topic: right or not; date, effect: covered or not"
+        )
     for cried in checked.false:
         out.print(f"false: {cried.standing.value} {cried.tier.value} finding: {cried.headline}", markup=False)
     years = sum(checked.null_days.values()) / 365
@@ -184,7 +197,14 @@ def _print_rates(done: Repeats) -> None:
         return f"{percent(interval.estimate)}{bounds}"
 
     table = grid(
-        "planted", "endpoint", "detected", "median days", "median calls", "date covers", "effect covers"
+        "planted",
+        "endpoint",
+        "detected",
+        "median days",
+        "first alert",
+        "median calls",
+        "date covers",
+        "effect covers",
     )
     for rate in done.rates:
         table.add_row(
@@ -192,6 +212,7 @@ def _print_rates(done: Repeats) -> None:
             rate.endpoint,
             share(rate.detected),
             "" if rate.median_delay_days is None else f"{rate.median_delay_days:.1f}",
+            "" if rate.median_incident_days is None else f"{rate.median_incident_days:.1f}",
             "" if rate.median_calls is None else f"{rate.median_calls:,.0f}",
             share(rate.date_covers),
             share(rate.effect_covers),

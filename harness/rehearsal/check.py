@@ -25,8 +25,10 @@ class Detection:
 
     planted: Planted
     finding: Finding | None
-    """The first finding that it explains and that has its kind; else the first that it explains at all."""
+    """The first persistent finding that names the very thing, else an incident that does, else any it explains."""
     delay_days: float | None = None
+    incident_days: float | None = None
+    """Days until the first provisional finding that names the very thing."""
     calls: int | None = None
     """Calls to the endpoint from the change to the finding."""
     right_kind: bool | None = None
@@ -126,7 +128,10 @@ def _detection(
     ]
     if not mine:
         return Detection(change, None)
-    finding = min(mine, key=lambda each: (not _fits(each, change), each.found_us))
+    finding = min(
+        mine, key=lambda each: (not _fits(each, change), each.tier is not Tier.PERSISTENT, each.found_us)
+    )
+    fast = [each.found_us for each in mine if each.tier is Tier.INCIDENT and _fits(each, change)]
     delay_days = _day(world, finding.found_us) - change.day
     before = level(world, suites, finding.stream, change.day - _AFTER)
     after = level(world, suites, finding.stream, _day(world, finding.found_us))
@@ -137,7 +142,8 @@ def _detection(
         change,
         finding,
         delay_days,
-        round(delay_days * calls_per_day.get(change.endpoint, 0)),
+        calls=round(delay_days * calls_per_day.get(change.endpoint, 0)),
+        incident_days=_day(world, min(fast)) - change.day if fast else None,
         right_kind=_fits(finding, change),
         right_topic=None if change.topic is None else finding.stream.topic in (change.topic, None),
         date_covers=None
@@ -189,6 +195,7 @@ def check_json(done: Check) -> dict[str, JSON]:
                 "topic": each.planted.topic,
                 "detected": each.detected,
                 "delay_days": each.delay_days,
+                "incident_days": each.incident_days,
                 "calls": each.calls,
                 "right_kind": each.right_kind,
                 "right_topic": each.right_topic,

@@ -67,7 +67,6 @@ async def live(
     database: Path,
     *,
     stop: Stop,
-    days: int | None = None,
     on_day: Callable[[int, Summary], None] = lambda _day, _summary: None,
 ) -> Lived:
     """Live through a world's days.
@@ -77,7 +76,6 @@ async def live(
         suites: the suites it names.
         database: a new database for it.
         stop: set it to end early, between runs or within one.
-        days: only the first so many.
         on_day: called after every run with the day and the run.
 
     Raises:
@@ -96,7 +94,7 @@ async def live(
         plan = make_plan(config, suites, world.seed)
         planned = {name: plan.total(name).calls * world.runs_per_day for name in config.endpoints}
         access = Access(dict.fromkeys(config.endpoints, KEY), dict.fromkeys(config.endpoints))
-        for day in range(world.days if days is None else min(days, world.days)):
+        for day in range(world.days):
             for turn in range(world.runs_per_day):
                 if stop.is_set():
                     break

@@ -62,6 +62,14 @@ def load_world(path: Path) -> World:
     return world
 
 
+def shortened(world: World, days: int) -> World:
+    """Return a world's first days, with what happens in them."""
+    if days >= world.days:
+        return world
+    events = tuple(event for event in world.events if event.day < days)
+    return world.model_copy(update={"days": days, "events": events})
+
+
 def load_suites(world: World, folder: Path, path: Path) -> dict[str, Suite]:
     """Return the suites of a world, and check what its events say of them.
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from harness.claims import Kind, Tier
 from harness.records import JSON, derive_seed
 from harness.rehearsal.check import Check, check
+from harness.rehearsal.indoors import live_indoors
 from harness.rehearsal.life import Lived, live
 from harness.rehearsal.world import World
 from harness.runner import Stop
@@ -36,6 +37,8 @@ class Rate:
     detected: Interval
     """Share of repetitions in which a finding of the kind it deserves came."""
     delays_days: tuple[float, ...]
+    incident_days: tuple[float, ...]
+    """Days to the first provisional finding, where there was one."""
     calls: tuple[int, ...]
     date_covers: Interval
     effect_covers: Interval
@@ -44,6 +47,11 @@ class Rate:
     def median_delay_days(self) -> float | None:
         """Median over the repetitions in which it was detected."""
         return statistics.median(self.delays_days) if self.delays_days else None
+
+    @property
+    def median_incident_days(self) -> float | None:
+        """Median days to the first provisional finding, over the repetitions with one."""
+        return statistics.median(self.incident_days) if self.incident_days else None
 
     @property
     def median_calls(self) -> float | None:
@@ -71,10 +79,13 @@ def check_life(world: World, suites: Mapping[str, Suite], lived: Lived) -> Check
     return check(world, suites, found, lived.calls_per_day)
 
 
-def once(world: World, suites: Mapping[str, Suite], days: int | None = None) -> Check:
-    """Live a world once in a database that is thrown away, and check it."""
+def once(world: World, suites: Mapping[str, Suite], http: bool) -> Check:
+    """Live a world once, with HTTP and a database that is thrown away, or without either, and check it."""
+    if not http:
+        done = live_indoors(world, suites)
+        return check(world, suites, done.findings, done.calls_per_day)
     with tempfile.TemporaryDirectory(prefix="rehearsal-") as folder:
-        lived = asyncio.run(live(world, suites, Path(folder) / "harness.db", stop=Stop(), days=days))
+        lived = asyncio.run(live(world, suites, Path(folder) / "harness.db", stop=Stop()))
         return check_life(world, suites, lived)
 
 
@@ -84,7 +95,7 @@ def repeat(
     count: int,
     *,
     jobs: int | None = None,
-    days: int | None = None,
+    http: bool = True,
     on_done: Callable[[int], None] = lambda _: None,
 ) -> Repeats:
     """Live a world `count` times with seeds derived from its own.
@@ -94,7 +105,7 @@ def repeat(
         suites: the suites it names.
         count: how many lives, at least 1.
         jobs: processes; by default one per processor.
-        days: only the first so many of each life.
+        http: whether requests really travel; without, a life takes a fraction of the time.
         on_done: told how many are done after each.
 
     Raises:
@@ -109,7 +120,7 @@ def repeat(
     checks: list[Check] = []
     with ProcessPoolExecutor(min(count, jobs or os.cpu_count() or 1)) as pool:
         for done, future in enumerate(
-            as_completed([pool.submit(once, each, suites, days) for each in worlds]), 1
+            as_completed([pool.submit(once, each, suites, http) for each in worlds]), 1
         ):
             checks.append(future.result())
             on_done(done)
@@ -136,6 +147,7 @@ def summarise(checks: Sequence[Check]) -> Repeats:
                 first.kind,
                 wilson(len(hits), len(each)),
                 tuple(one.delay_days for one in hits if one.delay_days is not None),
+                tuple(one.incident_days for one in each if one.incident_days is not None),
                 tuple(one.calls for one in hits if one.calls is not None),
                 wilson(sum(dates), len(dates)),
                 wilson(sum(effects), len(effects)),
@@ -168,6 +180,7 @@ def repeats_json(done: Repeats) -> dict[str, JSON]:
                 "kind": rate.kind.value if rate.kind else None,
                 "detected": interval(rate.detected),
                 "median_delay_days": rate.median_delay_days,
+                "median_incident_days": rate.median_incident_days,
                 "median_calls": rate.median_calls,
                 "date_covers": interval(rate.date_covers),
                 "effect_covers": interval(rate.effect_covers),

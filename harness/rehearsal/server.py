@@ -34,6 +34,10 @@ BASE_PATHS: Mapping[str, str] = {
     "gemini": "/v1beta",
 }
 """Protocol -> what to add to the server's address for an endpoint's `url`."""
+FORMATS: Mapping[str, Format] = {
+    form.protocol: form for form in (ChatFormat(), ResponsesFormat(), MessagesFormat(), GeminiFormat())
+}
+"""Protocol -> its wire format."""
 
 
 def app(answer: Answer, *, key: str | None = None, pace: float = 1.0) -> Starlette:
@@ -44,7 +48,7 @@ def app(answer: Answer, *, key: str | None = None, pace: float = 1.0) -> Starlet
         key: asked of every request when given; others get the protocol's own 401.
         pace: how much faster than the machine's clock it lives: delays are that much shorter.
     """
-    gemini = GeminiFormat()
+    gemini = FORMATS["gemini"]
 
     async def ask_gemini(request: Request) -> Response:
         model, _, method = request.path_params["call"].rpartition(":")
@@ -66,9 +70,7 @@ def app(answer: Answer, *, key: str | None = None, pace: float = 1.0) -> Starlet
 
     return Starlette(
         routes=[
-            ask(ChatFormat()),
-            ask(ResponsesFormat()),
-            ask(MessagesFormat()),
+            *(ask(form) for name, form in FORMATS.items() if name != "gemini"),
             Route("/v1beta/models/{call:path}", ask_gemini, methods=["POST"]),
             Route("/v1/models/{call:path}", ask_gemini, methods=["POST"]),
             Route("/health", _health, methods=["GET"]),
