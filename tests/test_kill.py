@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import signal
 import subprocess
@@ -13,6 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from harness.cli import run
+from harness.records import RunStatus
+from harness.store import Store
 from tests.provider import Provider, config_text
 
 CONCURRENCY = 4
@@ -20,6 +24,52 @@ CONCURRENCY = 4
 
 def harness(folder: Path, *words: str) -> list[str]:
     return [sys.executable, "-m", "harness", *words, "--config", str(folder / "config.toml")]
+
+
+def forked(folder: Path, *words: str) -> int:
+    """Start a command in a copy of this process, which has everything imported; return its process id."""
+    pid = os.fork()
+    if pid:
+        return pid
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for stream in (0, 1, 2):
+        os.dup2(nowhere, stream)
+    os._exit(run([*words, "--config", str(folder / "config.toml")]))
+
+
+def ended(pid: int) -> bool:
+    """Say whether a child has ended by itself."""
+    return os.waitpid(pid, os.WNOHANG)[0] != 0
+
+
+def many_kills(folder: Path, rng: random.Random, kills: int) -> tuple[int, int]:
+    """As `killed_and_resumed`, in forked processes, which start at once; return the same."""
+    with Provider(delay_s=0.01) as provider:
+        suites = "capability-quick refusal-quick"
+        (folder / "config.toml").write_text(config_text(provider.url, suites=suites, concurrency=CONCURRENCY))
+        database = folder / "results" / "harness.db"
+        for _ in range(kills):
+            before = len(provider.bodies)
+            child = forked(folder, "run", *(["--resume"] if provider.bodies else []))
+            wanted = before + rng.randrange(12)
+            while len(provider.bodies) <= wanted and not (over := ended(child)):
+                time.sleep(0.001)
+            if not over:
+                time.sleep(rng.random() * 0.1)
+                os.kill(child, signal.SIGKILL)
+                os.waitpid(child, 0)
+            if database.exists():
+                with Store.open(database, mode="read") as store:
+                    assert store.verify().problems == ()
+        assert run(["run", "--resume", "--config", str(folder / "config.toml")]) == 0
+        with Store.open(database, mode="read") as store:
+            assert store.verify().ok
+            info = store.run_info(1)
+            assert (info.completed, info.status) == (info.planned, RunStatus.DONE)
+            seeds = {stored.exchange.seed for stored in store.exchanges()}
+        sent = Counter(json.loads(body)["seed"] for body in provider.bodies)
+        assert set(sent) == seeds
+        return info.planned, sum(count - 1 for count in sent.values())
 
 
 def killed_and_resumed(folder: Path, rng: random.Random, kills: int) -> tuple[int, int]:
@@ -71,14 +121,20 @@ def test_kill_resume(tmp_path: Path, seed: int) -> None:
 
 
 @pytest.mark.slow
-def test_fifty_kills(tmp_path: Path) -> None:
-    """The same at fifty random moments, five in each of ten runs."""
+def test_two_hundred_kills(tmp_path: Path) -> None:
+    """The same at two hundred random moments, ten in each of twenty runs; the figures are in docs/durability.md."""
     rng = random.Random(50)
     sent_again: list[int] = []
-    for number in range(10):
+    planned = 0
+    for number in range(20):
         folder = tmp_path / str(number)
         folder.mkdir()
-        _, again = killed_and_resumed(folder, rng, 5)
+        calls, again = many_kills(folder, rng, 10)
+        planned += calls
         sent_again.append(again)
-    print(f"sent again after five kills each, {CONCURRENCY} in flight: {sent_again}")
-    assert max(sent_again) <= 5 * CONCURRENCY * 26
+        print(f"run {number + 1}: {calls} calls planned, {again} sent again after 10 kills", flush=True)
+    print(
+        f"200 kills, {planned} calls planned, {CONCURRENCY} in flight: {sum(sent_again)} sent again, "
+        f"{sum(sent_again) / 200:.2f} a kill, at most {max(sent_again)} in a run of ten kills"
+    )
+    assert max(sent_again) <= 10 * CONCURRENCY * 26

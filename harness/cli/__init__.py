@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from collections.abc import Sequence
 
@@ -71,6 +72,10 @@ app.add_typer(local.app, name="local")
 app.add_typer(suites.app, name="suite")
 
 
+_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS)
+"""What a disk does to a command that writes somewhere."""
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command and exit with its documented code."""
     sys.exit(run(sys.argv[1:] if arguments is None else arguments))
@@ -80,6 +85,8 @@ def run(arguments: Sequence[str]) -> int:
     """Run one command and return its exit code; a user's mistake prints one line a mistake and no traceback."""
     try:
         code = app(list(arguments), prog_name="harness", standalone_mode=False)
+        if sys.stdout is not None:
+            sys.stdout.flush()  # what cannot be written shows here, not after the exit code is given
     except ConfigError as error:
         for mistake in error.mistakes:
             err.print(f"error: {mistake}", markup=False)
@@ -100,5 +107,12 @@ def run(arguments: Sequence[str]) -> int:
     except BrokenPipeError:
         # The reader of a pipe left early (`harness plan --json | head`): nothing to say, nowhere to say it.
         sys.stdout = None
+        return EXIT_ERROR
+    except OSError as error:
+        if error.errno not in _DISK:
+            raise
+        sys.stdout = None
+        where = f"{error.filename}: " if error.filename else "output: "
+        err.print(f"error: {where}{error.strerror}; free some space, or write elsewhere", markup=False)
         return EXIT_ERROR
     return code if isinstance(code, int) else 0

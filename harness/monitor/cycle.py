@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -239,7 +240,7 @@ async def _send(
     status = RunStatus.INTERRUPTED
     async with Flusher(writer, on_progress=lambda: on_progress(progress)) as flusher:
         try:
-            async for sent in run(
+            attempts = run(
                 calls,
                 targets,
                 budget=budget,
@@ -247,8 +248,11 @@ async def _send(
                 stop=stop,
                 rng_seed=plan.seed,
                 on_set_aside=set_aside.__setitem__,
-            ):
-                await flusher.put(sent)
+            )
+            # Closed at once, whatever ends it: connections left to the garbage collector complain on stderr.
+            async with aclosing(attempts):
+                async for sent in attempts:
+                    await flusher.put(sent)
             if budget.exhausted is not None:
                 status = RunStatus.BUDGET
             elif not stop.is_set() and not set_aside:

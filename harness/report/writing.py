@@ -48,8 +48,11 @@ def write_report(evidence: Evidence, out_dir: Path) -> ReportPaths:
     pictures = []
     for plot in content.plots:
         unfinished = folder / f".{plot.name}.png"
-        plot.png(unfinished)
-        pictures.append(unfinished.replace(folder / f"{plot.name}.png"))
+        try:
+            plot.png(unfinished)
+            pictures.append(unfinished.replace(folder / f"{plot.name}.png"))
+        finally:
+            unfinished.unlink(missing_ok=True)
     html = _write(out_dir / "report.html", render_html(content))
     markdown = _write(out_dir / "report.md", render_markdown(content))
     return ReportPaths(html, markdown, tuple(pictures))
@@ -95,5 +98,8 @@ def escape_markdown(value: object) -> str:
 
 def _write(path: Path, text: str) -> Path:
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    unfinished.write_text(text, encoding="utf-8")
-    return unfinished.replace(path)
+    try:
+        unfinished.write_text(text, encoding="utf-8")
+        return unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)

@@ -203,13 +203,21 @@ def _is_current(connection: sqlite3.Connection, path: Path, mode: Literal["write
     return set(applied) == set(STEPS)
 
 
-def _bring_up_to_date(connection: sqlite3.Connection) -> None:
+def _bring_up_to_date(connection: sqlite3.Connection, path: Path) -> None:
     # sqlite-utils imports pandas, which takes longer than most commands: it is asked for only when there is a step.
     from sqlite_utils import Database
 
     from harness.store.migrations import MIGRATIONS
 
-    MIGRATIONS.apply(Database(connection, execute_plugins=False))
+    try:
+        MIGRATIONS.apply(Database(connection, execute_plugins=False))
+    except (sqlite3.OperationalError, sqlite3.IntegrityError) as error:
+        if error_words(error) is not None:
+            raise
+        # The steps are sound on what an earlier version wrote: the tables are not those that are said to be there.
+        raise StoreError(
+            f"{path}: {_DAMAGED.format(f'its schema cannot be brought up to date: {error}')}"
+        ) from error
 
 
 def open_for_writing(path: Path) -> tuple[sqlite3.Connection, WriterLock]:
@@ -232,7 +240,7 @@ def open_for_writing(path: Path) -> tuple[sqlite3.Connection, WriterLock]:
                 connection.execute("PRAGMA foreign_keys = ON")
                 connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
                 if not current:
-                    _bring_up_to_date(connection)
+                    _bring_up_to_date(connection, path)
             except BaseException:
                 connection.close()
                 raise
@@ -251,7 +259,7 @@ def open_for_reading(path: Path) -> sqlite3.Connection:
         connection, current = _open_ours(path)
         try:
             if not current:
-                connection = _upgraded_copy(connection)
+                connection = _upgraded_copy(connection, path)
             connection.execute("PRAGMA query_only = ON")
             connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
         except BaseException:
@@ -300,7 +308,7 @@ def _open_reader(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def _upgraded_copy(source: sqlite3.Connection) -> sqlite3.Connection:
+def _upgraded_copy(source: sqlite3.Connection, source_path: Path) -> sqlite3.Connection:
     with tempfile.NamedTemporaryFile(prefix="harness-", suffix=".db", delete=False) as file:
         path = Path(file.name)
     copy = connect(path, "mode=rw")
@@ -308,7 +316,7 @@ def _upgraded_copy(source: sqlite3.Connection) -> sqlite3.Connection:
         with closing(source):
             source.backup(copy)
         copy.execute("PRAGMA journal_mode = MEMORY")
-        _bring_up_to_date(copy)
+        _bring_up_to_date(copy, source_path)
     except BaseException:
         copy.close()
         raise
