@@ -54,14 +54,9 @@ def findings(
     """Say what was found to have changed, how sure that is, and how everything else stands."""
     since_us = None if since is None else moment_us(since)
     with reading(config, db) as store:
-        project = load_project(config, db) if config.exists() or db is None else None
-        suites = None if project is None else project.suites()
         if replay:
-            if project is None or suites is None:
-                raise UsageError(
-                    "--replay needs the config that the streams follow from: name it with --config"
-                )
-            made = replay_streams(project.config, suites, store)
+            project = load_project(config, db)
+            made = replay_streams(project.config, project.suites(), store)
             wrong = [f"{each.stream}: {words}" for each in made for words in each.differs]
             steps = sum(each.steps for each in made)
             if as_json:
@@ -74,7 +69,7 @@ def findings(
                     + ("they differ" if wrong else "all as stored")
                 )
             return EXIT_ERROR if wrong else EXIT_DONE
-        found = overview(None if project is None else project.config, suites, store)
+        found = overview(store)
     chosen = tuple(
         each
         for each in found.findings

@@ -14,7 +14,7 @@ from rich.table import Table
 
 from harness import __version__, tables
 from harness.cli.context import out
-from harness.monitor import Summary
+from harness.monitor import Summary, claims_of
 from harness.records import RunStatus
 from harness.store import Origin, Store
 from harness.tables import Comparison, Evidence, Row, SuiteNote
@@ -44,6 +44,7 @@ def evidence_of(
         harness_version=__version__,
         database=database.name,
         suites=_suite_notes(store, runs),
+        claims=claims_of(store) if run_ids is None and origin == "own" else None,
         imported={run_id: label for run_id, label in store.origins.labels().items() if run_id in shown},
     )
 

@@ -9,7 +9,6 @@ from math import exp
 from harness.claims import StreamKey, Verdict
 from harness.findings.alarms import two_sided
 from harness.findings.history import Point
-from harness.findings.ledger import Ledger
 from harness.findings.locate import unit
 from harness.findings.state import StreamState
 from harness.findings.streams import Signal, Stream
@@ -57,7 +56,7 @@ class StreamStanding:
 
 
 def standings(
-    ledger: Ledger,
+    watched: Sequence[Stream],
     states: Mapping[tuple[str, str], StreamState],
     points: Mapping[str, Sequence[Point]],
     period: int,
@@ -65,14 +64,14 @@ def standings(
     margin: float,
     level: float,
 ) -> list[StreamStanding]:
-    """Return how every counted stream of a ledger stands.
+    """Return how every counted stream stands.
 
     The latest runs are compared with those before, since its present baseline began. `no change` is said where the
     whole interval of the difference lies within the margin, which was fixed beforehand; everything else short of a
     finding is `inconclusive`. Looked at on many dates, an equivalence is a description of that date.
 
     Args:
-        ledger: the present one.
+        watched: streams of the present ledger; facts are left out.
         states: of all streams.
         points: their runs, oldest first, by name.
         period: number of the ledger's period.
@@ -88,7 +87,7 @@ def standings(
             margin,
             level,
         )
-        for stream in ledger.streams
+        for stream in watched
         if stream.counted
     ]
 

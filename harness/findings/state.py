@@ -101,6 +101,13 @@ def decode(stored: bytes) -> StreamState:
     body = json.loads(stored)
     if body.get("form") != FORM:
         raise ValueError(f"not the state of a stream: {str(body.get('form'))[:40]}")
+    try:
+        return _decoded(body)
+    except (KeyError, TypeError, IndexError) as error:
+        raise ValueError(f"not the state of a stream: {error} is missing or of another kind") from error
+
+
+def _decoded(body: Mapping[str, Any]) -> StreamState:
     engine = body["engine"]
     return StreamState(
         int(body["period"]),

@@ -7,7 +7,7 @@ from harness.monitor.cycle import Summary, run_cycle
 from harness.monitor.judges import JudgeTotal, check_judges, judge_totals
 from harness.monitor.judging import Judged, judge_run
 from harness.monitor.keeping import Progress
-from harness.monitor.overview import Overview, overview, replay_streams
+from harness.monitor.overview import Overview, claims_of, overview, replay_streams
 from harness.monitor.regrade import Regraded, regrade
 from harness.monitor.schedule import Standing, cron_mistake, standing
 from harness.monitor.watch import Watch
@@ -24,6 +24,7 @@ __all__ = [
     "Summary",
     "Watch",
     "check_judges",
+    "claims_of",
     "cron_mistake",
     "judge_run",
     "judge_totals",

@@ -14,6 +14,7 @@ import pandas as pd
 from harness import findings
 from harness.claims import Standing
 from harness.config import Config
+from harness.errors import IntegrityError
 from harness.findings import COUNTS, Layout, Ledger, Point, RunTallies, Step, StreamState
 from harness.findings.explain import MAKERS
 from harness.findings.state import decode, read_input
@@ -113,7 +114,7 @@ def take_in(config: Config, claims: Claims, store: Store, run_id: int, now_us: i
         return None
     header = store.run_header(run_id)
     world = world_of(header.clock)
-    states = {key: decode(stored) for key, stored in store.findings.states(world).items()}
+    states = stream_states(store, world)
     wanted = config.findings
     made = findings.update(
         states,
@@ -213,5 +214,17 @@ class StoredHistory:
 
 
 def stream_states(store: Store, world: str) -> dict[tuple[str, str], StreamState]:
-    """Return every stream's state."""
-    return {key: decode(stored) for key, stored in store.findings.states(world).items()}
+    """Return every stream's state.
+
+    Raises:
+        IntegrityError: one of them cannot be read.
+    """
+    found: dict[tuple[str, str], StreamState] = {}
+    for key, stored in store.findings.states(world).items():
+        try:
+            found[key] = decode(stored)
+        except ValueError as error:
+            raise IntegrityError(
+                f"{store.path}: the state of stream {key[0]} cannot be read: {error}; harness verify checks everything"
+            ) from error
+    return found

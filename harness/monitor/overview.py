@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from harness import findings
-from harness.claims import Finding, Tier, finding_json
+from harness.claims import Finding, StreamKey, Tier, finding_json
 from harness.config import Config
-from harness.findings import Layout, StreamStanding
+from harness.findings import Layout, Stream, StreamStanding
 from harness.findings.replay import PastStep, Replayed, replay
 from harness.monitor.claims import StoredHistory, planned_ledger, stream_states
 from harness.records import JSON, utc_text
 from harness.store import EventRow, PeriodRow, Store
 from harness.suites import Suite
+from harness.tables import Claims
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,29 +61,57 @@ def _finding(finding: Finding, events: Sequence[EventRow]) -> JSON:
     }
 
 
-def overview(config: Config | None, suites: dict[str, Suite] | None, store: Store) -> Overview:
-    """Return what was found, and how the streams stand.
+def overview(store: Store) -> Overview:
+    """Return what was found, and how the streams of the newest period stand.
 
     Args:
-        config: of the database; None leaves the streams out.
-        suites: the config's.
-        store: open for reading.
+        store: open for reading. Streams, margin and level are those of the stored ledger, so no config is needed.
     """
     periods = tuple(store.findings.periods())
-    updates = store.findings.updates()
     standings: list[StreamStanding] = []
-    if config is not None and suites is not None and periods:
-        ledger, newest = planned_ledger(config, suites), periods[-1]
-        names = [(stream.name, stream.definition) for stream in ledger.streams if stream.counted]
-        points = StoredHistory(store, newest.world).points(names)
-        wanted = config.findings
+    if periods:
+        newest = periods[-1]
+        ledger = json.loads(newest.ledger)
+        watched = _watched(store, newest.world, ledger)
+        points = StoredHistory(store, newest.world).points([(each.name, each.definition) for each in watched])
+        wanted = ledger["settings"]["claims"]
         standings = findings.standings(
-            *(ledger, stream_states(store, newest.world), points, newest.id),
-            margin=wanted.margin,
-            level=wanted.level,
+            *(watched, stream_states(store, newest.world), points, newest.id),
+            margin=wanted["margin"],
+            level=wanted["level"],
         )
     found = store.findings.findings()
+    updates = store.findings.updates()
     return Overview(tuple(found), store.findings.events(), tuple(standings), periods, len(updates))
+
+
+def _watched(store: Store, world: str, ledger: dict[str, Any]) -> list[Stream]:
+    """Return the counted streams of a stored ledger that have had a run."""
+    keys = store.findings.keys(world)
+    return [
+        Stream(StreamKey(**json.loads(keys[each["stream"], each["definition"]])), *_rest(each))
+        for each in ledger["streams"]
+        if each["weight"] > 0 and (each["stream"], each["definition"]) in keys
+    ]
+
+
+def _rest(listed: dict[str, Any]) -> tuple[str, str, int]:
+    return listed["group"], listed["definition"], listed["planned"]
+
+
+def claims_of(store: Store) -> Claims:
+    """Return what reports tell of findings."""
+    whole = overview(store)
+    return Claims(
+        whole.findings,
+        {
+            finding_id: tuple((each.standing.value, each.at_us, each.words) for each in events)
+            for finding_id, events in whole.events.items()
+        },
+        tuple((each.key.name, each.verdict.value, each.words) for each in whole.streams),
+        tuple((each.opened_us, each.reason, json.loads(each.ledger)) for each in whole.periods),
+        whole.runs,
+    )
 
 
 def replay_streams(config: Config, suites: dict[str, Suite], store: Store) -> list[Replayed]:

@@ -10,6 +10,7 @@ import pandas as pd
 from harness.plots import Gallery, Plot, gallery
 from harness.report.answers import Answers, answers_of, suite_title, summary_sentence
 from harness.report.change import Change, changes
+from harness.report.claimed import ClaimsView, claims_view, short_claims
 from harness.report.coverage import Coverage, coverage_of
 from harness.report.views import Table, listed
 from harness.tables import Evidence, Part, overview
@@ -35,6 +36,7 @@ class Content:
     asked: tuple[Table, ...]
     answers: tuple[Answers, ...]
     not_drawn: str
+    claims: ClaimsView
     change: Change
     coverage: Coverage
     limits: tuple[str, ...]
@@ -66,14 +68,15 @@ def compose(evidence: Evidence) -> Content:
             f"{printable(evidence.database)} by harness {printable(evidence.harness_version)}."
         ),
         simulated=" ".join(words for words in (_simulated(runs), _imported(evidence, len(runs))) if words),
-        standing=_standing(len(runs)),
-        short=(*_short(evidence, list(parts.values())), *change.short),
+        standing=_standing(len(runs), claimed=claims_made(evidence)),
+        short=(*short_claims(evidence), *_short(evidence, list(parts.values())), *change.short),
         asked=(_asked_of(evidence), _asked(evidence)),
         answers=tuple(answers_of(evidence, part, drawn.plots.get(key, ())) for key, part in parts.items()),
         not_drawn=_not_drawn(drawn),
+        claims=claims_view(evidence),
         change=change,
         coverage=covered,
-        limits=_limits(evidence, len(runs)),
+        limits=_limits(evidence, len(runs), claimed=claims_made(evidence)),
         versions=_versions(evidence, runs, list(parts.values())),
         database=printable(evidence.database),
     )
@@ -104,7 +107,17 @@ def _imported(evidence: Evidence, runs: int) -> str:
     return f"Imported. {which} not made here: they come from {files}, and rest on what those files say."
 
 
-def _standing(runs: int) -> str:
+def claims_made(evidence: Evidence) -> bool:
+    """Say whether the report holds any finding."""
+    return evidence.claims is not None and bool(evidence.claims.findings)
+
+
+def _standing(runs: int, *, claimed: bool) -> str:
+    if claimed:
+        return (
+            "What is claimed stands under Findings, with its evidence and what else it could be. Everything else in "
+            "this report describes what was asked, and what came back."
+        )
     if runs == 1:
         return (
             "This report describes one run: what was asked, and what came back. Nothing about change can be "
@@ -185,7 +198,7 @@ def _not_drawn(drawn: Gallery) -> str:
     return f"Not drawn, for room: {names}. Their figures are in the tables."
 
 
-def _limits(evidence: Evidence, runs: int) -> tuple[str, ...]:
+def _limits(evidence: Evidence, runs: int, *, claimed: bool) -> tuple[str, ...]:
     said = [
         "It does not say why anything came out as it did. A refusal may come from the model, from a filter "
         "before or after it, or from an account setting.",
@@ -201,7 +214,9 @@ def _limits(evidence: Evidence, runs: int) -> tuple[str, ...]:
     else:
         said.insert(
             0,
-            "It does not say that a model got better or worse: two runs can differ by chance or a bad day.",
+            "Beyond its findings it does not say that anything changed: two runs can differ by chance or a bad day."
+            if claimed
+            else "It does not say that a model got better or worse: two runs can differ by chance or a bad day.",
         )
     if evidence.simulated:
         said.append("Simulated runs say nothing about any real provider.")

@@ -182,17 +182,10 @@ class Findings:
                 found[name, definition].append(_step(name, definition, key, rest, inputs))
         return dict(found)
 
-    def latest(self, world: str) -> dict[tuple[str, str], StepRow]:
-        """Return each stream's newest step."""
-        rows = self._reader.rows(
-            f"""SELECT s.name, s.definition, s.key, {_STEP_COLUMNS}, t.state_sha256, u.run_id, r.started_us, u.id
-                FROM streams s JOIN steps t ON t.stream_id = s.id
-                  AND t.update_id = (SELECT max(update_id) FROM steps WHERE stream_id = s.id)
-                JOIN finding_updates u ON u.id = t.update_id JOIN runs r ON r.id = u.run_id
-                WHERE s.world = ? ORDER BY s.id""",  # noqa: S608 - ours
-            (world,),
-        )
-        return {(row[0], row[1]): _step(row[0], row[1], row[2], list(row[3:]), False) for row in rows}
+    def keys(self, world: str) -> dict[tuple[str, str], str]:
+        """Return every stream's key, canonical JSON, by (name, definition)."""
+        rows = self._reader.rows("SELECT name, definition, key FROM streams WHERE world = ?", (world,))
+        return {(name, definition): key for name, definition, key in rows}
 
     def findings(self, since_us: int | None = None, until_us: int | None = None) -> list[Finding]:
         """Return every finding as it stands, oldest first; `until_us` is exclusive."""

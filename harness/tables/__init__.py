@@ -4,7 +4,7 @@ from harness.tables.access import AccessEvent, access_events
 from harness.tables.bands import Band, bands
 from harness.tables.compare import compare
 from harness.tables.comparison import NOT_A_FINDING, Answers, Comparison, GroupSide, ProbeChange, Row, Side
-from harness.tables.evidence import MEASURED_OUTCOMES, OUTCOMES, Evidence, SuiteNote, control_arm
+from harness.tables.evidence import MEASURED_OUTCOMES, OUTCOMES, Claims, Evidence, SuiteNote, control_arm
 from harness.tables.overview import Part, overview
 from harness.tables.summary import coverage, pool, shares, summarise, task_scores, twins, with_scores
 
@@ -15,6 +15,7 @@ __all__ = [
     "AccessEvent",
     "Answers",
     "Band",
+    "Claims",
     "Comparison",
     "Evidence",
     "GroupSide",

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from harness.claims import Finding
 from harness.records import Outcome
 
 if TYPE_CHECKING:
@@ -49,6 +50,22 @@ class SuiteNote:
     """Names of the sides of a pair as declared: first the one watched, last the plain one."""
 
 
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """What was found, as reports tell it."""
+
+    findings: tuple[Finding, ...]
+    """As they stand, oldest first."""
+    events: Mapping[str, tuple[tuple[str, int, str], ...]]
+    """Finding's id -> (confirmed or withdrawn, when in UTC microseconds, why)."""
+    streams: tuple[tuple[str, str, str], ...]
+    """(name, `no change` or `inconclusive`, why) of every stream of the newest period."""
+    periods: tuple[tuple[int, str, Mapping[str, Any]], ...]
+    """(when it began in UTC microseconds, why, the ledger) of the alpha ledger, oldest first."""
+    runs: int
+    """Runs taken into the streams."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Evidence:
     """Everything a plot or a report is made from. Reading it again gives the same pictures."""
@@ -66,6 +83,8 @@ class Evidence:
     """Name of the database file, for the reader who wants to check."""
     suites: Mapping[str, SuiteNote] = field(default_factory=dict)
     """What each suite is about; a suite that is not here goes by its name."""
+    claims: Claims | None = None
+    """Findings and how the streams stand; None where they were not read."""
     imported: Mapping[int, str] = field(default_factory=dict)
     """Where runs come from that were not made here: run -> file and format."""
 
