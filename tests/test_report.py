@@ -11,11 +11,12 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from harness.claims import Finding, Kind, Part, RuledOut, Standing, StreamKey, Tier, Verdict
 from harness.errors import EvidenceError
 from harness.report import write_report
 from harness.report.content import Content, compose
 from harness.report.writing import escape_markdown, render_html, render_markdown
-from harness.tables import Evidence, SuiteNote
+from harness.tables import Claims, Evidence, SuiteNote
 from tests.synthetic import START, make_evidence
 
 HOSTILE = '"><script>alert(1)</script><img src=x onerror=alert(2)>\n# heading\n[click](https://evil.example) ![i](https://evil.example/p.png)'
@@ -156,7 +157,7 @@ def test_hostile_names_stay_text_in_markdown(harmful: Content) -> None:
     """No HTML, heading, link, image or table cell comes from a name."""
     text = render_markdown(harmful)
     ours = [line for line in text.splitlines() if line.startswith("#")]
-    assert all(line.lstrip("# ")[:1] in {'"', "W", "I", "C", "H", "M", "T"} for line in ours)
+    assert all(line.lstrip("# ")[:1] in {'"', "W", "I", "C", "F", "H", "M", "T"} for line in ours)
     assert "\n# heading" not in text
     assert not re.search(r"<[a-zA-Z/!]", text)
     assert not re.search(r"(?<!\\)\]\((?!pictures/)", text)
@@ -350,3 +351,41 @@ def test_the_same_evidence_gives_the_same_bytes(tmp_path: Path) -> None:
     assert one.html.read_bytes() == two.html.read_bytes()
     assert one.markdown.read_bytes() == two.markdown.read_bytes()
     assert [path.read_bytes() for path in one.pictures] == [path.read_bytes() for path in two.pictures]
+
+
+def test_findings_are_told_with_their_evidence() -> None:
+    """Each finding stands with its claim, what else it could be and what became of it; silence is not `no change`."""
+    finding = Finding(
+        *("f0123456789ab", Kind.TOPIC_LOCK, Tier.INCIDENT, Verdict.CHANGE),
+        *(StreamKey("smollm2", "topic-pairs", "lock", topic="law"), "smollm2 <b>fares worse</b>: consistent with a lock."),
+        *(1_775_000_000_000_000, 3, 1, "down"),
+        e_value=41_000.0, threshold=36_500.0, strength="at most 1 year of 112",
+        ruled_out=(RuledOut("common-mode", "ruled out", "none of 4 moved alike"),),
+        parts=(Part("topic law", 12, 12, 0.9, 0.2, -0.9, -0.4),), caveats=("It does not say why.",),
+        exchanges=("ab12",), standing=Standing.WITHDRAWN,
+    )  # fmt: skip
+    ledger = {"alpha": 0.01, "horizon_days": 365, "groups": ["smollm2"], "threshold": 36_500.0}
+    claims = Claims(
+        (finding,),
+        {finding.id: (("withdrawn", 1_775_500_000_000_000, "the days after are as before"),)},
+        (
+            ("smollm2/a/correct", "no change", "within 5 points"),
+            ("smollm2/a/refused", "inconclusive", "3 runs"),
+        ),
+        ((1_774_000_000_000_000, "the first period", ledger),),
+        12,
+    )
+    evidence = replace(make_evidence(2, suites=PAIRS), claims=claims)
+    page = render_html(compose(evidence))
+    text = " ".join(Page(page).text.split())
+    assert "<b>fares worse</b>" not in page
+    for words in (
+        "topic-lock on smollm2 (incident, withdrawn)", "none of 4 moved alike", "the days after are as before",
+        "1 show no change within their margin just now; 1 are inconclusive", "at most 0.01 false lasting findings",
+        "harness show ab12", "stands under Findings",
+    ):  # fmt: skip
+        assert words in text, words
+    assert "topic-lock on smollm2" in render_markdown(compose(evidence))
+    assert not any("fares worse" in sentence for sentence in compose(evidence).short)
+    silent = " ".join(Page(render_html(compose(make_evidence(2, suites=PAIRS)))).text.split())
+    assert "nothing is claimed here" in silent

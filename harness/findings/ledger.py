@@ -74,6 +74,7 @@ class Ledger:
         listed: list[JSON] = [
             {
                 "stream": stream.name,
+                "key": dataclasses.asdict(stream.key),
                 "group": stream.group,
                 "definition": stream.definition,
                 "planned": stream.planned,

@@ -72,7 +72,7 @@ def overview(store: Store) -> Overview:
     if periods:
         newest = periods[-1]
         ledger = json.loads(newest.ledger)
-        watched = _watched(store, newest.world, ledger)
+        watched = _watched(ledger)
         points = StoredHistory(store, newest.world).points([(each.name, each.definition) for each in watched])
         wanted = ledger["settings"]["claims"]
         standings = findings.standings(
@@ -85,18 +85,13 @@ def overview(store: Store) -> Overview:
     return Overview(tuple(found), store.findings.events(), tuple(standings), periods, len(updates))
 
 
-def _watched(store: Store, world: str, ledger: dict[str, Any]) -> list[Stream]:
-    """Return the counted streams of a stored ledger that have had a run."""
-    keys = store.findings.keys(world)
+def _watched(ledger: dict[str, Any]) -> list[Stream]:
+    """Return the counted streams of a stored ledger."""
     return [
-        Stream(StreamKey(**json.loads(keys[each["stream"], each["definition"]])), *_rest(each))
+        Stream(StreamKey(**each["key"]), each["group"], each["definition"], each["planned"])
         for each in ledger["streams"]
-        if each["weight"] > 0 and (each["stream"], each["definition"]) in keys
+        if each["weight"] > 0
     ]
-
-
-def _rest(listed: dict[str, Any]) -> tuple[str, str, int]:
-    return listed["group"], listed["definition"], listed["planned"]
 
 
 def claims_of(store: Store) -> Claims:

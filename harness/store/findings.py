@@ -182,11 +182,6 @@ class Findings:
                 found[name, definition].append(_step(name, definition, key, rest, inputs))
         return dict(found)
 
-    def keys(self, world: str) -> dict[tuple[str, str], str]:
-        """Return every stream's key, canonical JSON, by (name, definition)."""
-        rows = self._reader.rows("SELECT name, definition, key FROM streams WHERE world = ?", (world,))
-        return {(name, definition): key for name, definition, key in rows}
-
     def findings(self, since_us: int | None = None, until_us: int | None = None) -> list[Finding]:
         """Return every finding as it stands, oldest first; `until_us` is exclusive."""
         events = self.events()
