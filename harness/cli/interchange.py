@@ -32,6 +32,7 @@ from harness.interchange import (
     Mapped,
     Result,
     export_folder,
+    export_inspect,
     export_lines,
     import_export,
     load_mapping,
@@ -72,8 +73,10 @@ def export(
         ),
     ] = None,
     form: Annotated[
-        Literal["jsonl", "csv", "parquet"],
-        typer.Option("--format", help="JSON lines, CSV or Parquet (the last needs the extra parquet)."),
+        Literal["jsonl", "csv", "parquet", "inspect"],
+        typer.Option(
+            "--format", help="JSON lines, CSV, Parquet (needs the extra parquet), or logs for Inspect AI."
+        ),
     ] = "jsonl",
     run: Annotated[list[int] | None, typer.Option("--run", help="Only this run; may be given again.")] = None,
     endpoint: EndpointOption = None,
@@ -94,18 +97,22 @@ def export(
         origin,
     )
     if output is None and (form != "jsonl" or as_json):
-        raise UsageError("tables and --json need a folder to write to: add -o FOLDER")
+        raise UsageError("tables, logs and --json need a folder to write to: add -o FOLDER")
     with reading(config, db) as store:
         if output is None:
             counts = export_lines(store, choice, sys.stdout)
             err.print(", ".join(f"{count:,} {kind} records" for kind, count in counts.items()), markup=False)
             return
-        files = export_folder(store, choice, output, form, force=force)
+        if form == "inspect":
+            files = export_inspect(store, choice, output, force=force)
+        else:
+            files = export_folder(store, choice, output, form, force=force)
     if as_json:
         print_json({"folder": str(output), "format": form, "files": dict(files)})
         return
     for name, count in files.items():
-        out.print(f"wrote {output / name}: {count:,} records", markup=False)
+        what = "samples" if form == "inspect" else "records"
+        out.print(f"wrote {output / name}: {count:,} {what}", markup=False)
 
 
 def _day(text: str | None, option: str, days: int = 0) -> int | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from harness.interchange.columns import read_columns
 from harness.interchange.datasets import FIELDS, parse_mapping
 from harness.interchange.exporting import Choice, export_folder, export_lines, records
+from harness.interchange.inspect_export import export_inspect
 from harness.interchange.logs import Log, write_log
 from harness.interchange.mapping import Mapped, load_mapping, parse_map
 from harness.interchange.ours import Added, Result, import_export, is_export
@@ -21,6 +22,7 @@ __all__ = [
     "Result",
     "Wanted",
     "export_folder",
+    "export_inspect",
     "export_lines",
     "import_export",
     "import_suite",
