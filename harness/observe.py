@@ -146,7 +146,8 @@ def observe(
     )
     said = _said(reply, probe) if reply is not None else ""
     if entry is not None and decision.rule in outcomes.LOG_RULES:
-        grading = Grade(score=entry.label.score if entry.label is not None else None)
+        if outcome is Outcome.ANSWERED and entry.label is not None:
+            grading = Grade(score=entry.label.score)
     elif reply is not None and said and outcome in (Outcome.ANSWERED, Outcome.TRUNCATED):
         prose = refusal.detect(reply.text)
         refusal_score = prose.score if reply.text else None
