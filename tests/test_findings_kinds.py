@@ -30,7 +30,9 @@ def lived(suite: str, change: Change, *, samples: int = 1, days: int = DAYS, see
 
 def first(memory: InMemory) -> Finding:
     """Return the first finding, after checking what every finding must have."""
-    lasting = [found for found in memory.findings if found.tier is Tier.PERSISTENT]
+    lasting = [
+        found for found in memory.findings if found.tier is Tier.PERSISTENT and found.e_value is not None
+    ]
     assert lasting
     for found in lasting:
         assert found.verdict is Verdict.CHANGE
@@ -77,6 +79,10 @@ def test_refusals_of_everything_are_a_tightening_and_no_lock() -> None:
     memory = lived("topic-pairs", lambda _, share: {"right": 0.5 * share["right"], "declined": 0.5})
     first(memory)
     assert {found.kind for found in memory.findings} == {Kind.REFUSAL}
+    refused = next(found for found in memory.findings if found.stream.signal == "refused")
+    result, words = words_of(refused, "grader-error")
+    assert result == "ruled out"
+    assert "measured error taken out" in words
 
 
 @pytest.mark.parametrize("lock", list(Lock))
@@ -93,7 +99,11 @@ def test_a_lock_is_told_by_its_manner(lock: Lock) -> None:
 
     memory = lived("topic-pairs", locked, samples=2)
     first(memory)
-    locks = [found for found in memory.findings if found.kind is Kind.TOPIC_LOCK]
+    told = [found for found in memory.findings if found.e_value is None]
+    # A notice is the provider's own word: it is told in the first run that carries it, and nothing else is.
+    wanted = [("notice", "biology", lock, CHANGE + 1)] if lock is Lock.ANNOUNCED else []
+    assert [(each.stream.signal, each.stream.topic, each.lock, each.run_id) for each in told] == wanted
+    locks = [found for found in memory.findings if found.kind is Kind.TOPIC_LOCK and found not in told]
     assert [(found.stream.topic, found.lock, found.direction) for found in locks] == [
         ("biology", lock, "down")
     ]

@@ -30,9 +30,10 @@ def test_streams_follow_from_config_and_suites() -> None:
         *(f"topic-pairs/{each}" for each in ("correct", "refused", "format")),
         *(f"topic-pairs/lock/topic={topic}" for topic in load(["topic-pairs"])["topic-pairs"].topics),
         *("refusal-quick/refused", "identity/identity", "identity/token-counts", "/access", "/served-model"),
+        *(f"{each}/notice" for each in ("capability-quick", "topic-pairs", "refusal-quick", "identity")),
     }
     assert {stream.signal for stream in made if not stream.counted} == {
-        Signal.ACCESS, Signal.SERVED_MODEL, Signal.TOKEN_COUNTS,
+        Signal.ACCESS, Signal.NOTICE, Signal.SERVED_MODEL, Signal.TOKEN_COUNTS,
     }  # fmt: skip
     assert all(stream.planned > 0 for stream in made if stream.counted)
 

@@ -8,17 +8,19 @@ from typing import Any
 
 import numpy as np
 
-from harness.claims import Finding, Kind, Tier, Verdict
+from harness.claims import Finding, Kind, Lock, Tier, Verdict
 from harness.findings.explain import MAKERS, Direction, finding_id
 from harness.findings.scores import Floats, Layout, RunTallies, Score
 from harness.findings.state import StreamState
-from harness.findings.streams import Signal, Stream
+from harness.findings.streams import Signal, Stream, control_arm
 from harness.records import JSON, canonical_json
 
 LEAST_SHARE = 0.05
 """A served name counts when at least this share of the replies, and two of them, bear it."""
 DENIED_SHARE = 0.5
 """Access counts as denied when at least this share of the calls that came back were."""
+NOTICE_SHARE = 0.1
+"""A topic counts as announced when at least this share of its replies, and two of them, carry a notice."""
 LEAST_TEXTS = 3
 """Token counts count as changed when so many fixed texts, or half of them, are counted differently."""
 
@@ -47,6 +49,8 @@ def read_fact(
         seen = _access(stream, state, run, mine)
     elif stream.signal is Signal.SERVED_MODEL:
         seen = _served(stream, state, run)
+    elif stream.signal is Signal.NOTICE:
+        return _notices(stream, state, run, layout, mine, period, simulated)
     else:
         seen = _tokens(stream, state, layout, mine)
     if seen is None:
@@ -104,6 +108,65 @@ def _served(stream: Stream, state: StreamState, run: RunTallies) -> Seen | None:
 def _listed(names: list[str]) -> str:
     shown = [name[:60] for name in names[:3]]
     return " and ".join(shown) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
+def _notices(
+    stream: Stream,
+    state: StreamState,
+    run: RunTallies,
+    layout: Layout,
+    columns: Mapping[str, Mapping[str, Floats]],
+    period: int,
+    simulated: bool,
+) -> tuple[Fact | None, list[Finding]]:
+    """Return on which topics replies carry a notice, and a finding for each topic where none did before.
+
+    A topic counts where at least `NOTICE_SHARE` of its watched replies, and two of them, carry one; it is a lock of
+    the topic when its neutral twins carry less than half as many.
+    """
+    mine = columns.get(stream.key.suite)
+    if mine is None or not mine["measured"].any():
+        return None, []
+    suite = layout.suites[stream.key.suite]
+    control = control_arm(suite)
+    now: dict[str, float] = {}
+    twins: dict[str, float] = {}
+    for topic in suite.topics or ("",):
+        members = [i for i, probe in enumerate(suite.probes) if not topic or probe.topic == topic]
+        watched = [i for i in members if control is None or suite.probes[i].arm != control]
+        pairs = {suite.probes[i].pair for i in watched}
+        plain = [i for i, p in enumerate(suite.probes) if control and p.arm == control and p.pair in pairs]
+        count, measured = float(mine["noticed"][watched].sum()), float(mine["measured"][watched].sum())
+        if measured and count >= 2 and count >= NOTICE_SHARE * measured:
+            now[topic] = count / measured
+            seen = float(mine["measured"][plain].sum())
+            twins[topic] = float(mine["noticed"][plain].sum()) / seen if seen else 0.0
+    known: Any = state.fact.get("topics")
+    found = []
+    for topic in sorted(now) if known is not None else ():
+        if topic in known:
+            continue
+        locked = bool(topic) and control is not None and 2 * twins[topic] < now[topic]
+        where = f" in the words of {topic}" if topic else ""
+        meaning = "a lock on this topic (announced)" if locked else "an announced hand-over or filter"
+        said = (
+            f"{stream.key.endpoint} on {stream.key.suite}: {now[topic]:.0%} of the replies{where} now announce that "
+            f"another model took over or that an answer is withheld ({twins[topic]:.0%} in neutral words), where none "
+            f"did before: consistent with {meaning}"
+        )
+        made = _finding(stream, run, period, simulated, said, "down")
+        found.append(
+            replace(
+                made,
+                id=finding_id(period, f"{stream.name}/{topic}", Tier.PERSISTENT, run.run_id),
+                kind=Kind.TOPIC_LOCK if locked else Kind.IDENTITY,
+                lock=Lock.ANNOUNCED if locked else None,
+                stream=replace(stream.key, topic=topic or None),
+            )
+        )
+    fact: dict[str, JSON] = {"topics": sorted({*(known or ()), *now}), "run": run.run_id}
+    score = Score(None, None, int(mine["measured"].sum()), stream.planned)
+    return Fact(score, canonical_json(fact), replace(state, fact=fact)), found
 
 
 def _tokens(

@@ -11,8 +11,9 @@ from enum import StrEnum
 from pydantic import TypeAdapter
 
 from harness import claims
+from harness.findings.alarms import LATER
 from harness.findings.ledger import REFERENCE_RUNS, SETTINGS
-from harness.findings.streams import FACTS, MEANINGS, Signal
+from harness.findings.streams import FACTS, MEANINGS, TALLY_PROBES, Signal
 
 _HEAD = """\
 # Findings
@@ -38,7 +39,9 @@ $ harness findings --replay           # make every stream again from its stored 
    ended early step when they are resumed and done, once. Simulated runs have streams of their own; imported runs have
    none.
 2. **Evidence.** Each run is ranked among all runs before it; the ranks become independent normal scores if runs are
-   exchangeable, whatever their distribution, and a Shiryaev-Roberts sum watches them ([statistics.md](statistics.md)).
+   exchangeable, whatever their distribution. Shiryaev-Roberts sums watch them for a shift of any date, and bets on
+   the ranks
+   themselves for a clean change; both are averaged ([statistics.md](statistics.md)).
 3. **The alpha ledger** divides a year's budget of false alarms (`[findings] alpha`) over all streams. An endpoint's
    streams are averaged with fixed weights, each suite, signal and topic alike, and the average must reach
    `endpoints x runs / alpha`. The ledger is printed by `harness check`, stored with each period, hashed and
@@ -49,6 +52,12 @@ $ harness findings --replay           # make every stream again from its stored 
 4. **The finding** names the stream that contributes most. Effect and date come from Haar-t
    ([statistics.md](statistics.md)).
    The stream then begins again from the estimated date.
+5. **Incidents.** Suites of up to {tallied} questions are watched by a second, fast tier with a budget of its own
+   (`incident_alpha`), which assumes that calls are independent given ordinary day-to-day differences
+   (`incident_day_sd`; one day in ten may be five times as far off). An incident is provisional. It is *confirmed*
+   when the
+   persistent tier raises the same stream in the same direction, and *withdrawn* when at least {later} later runs are
+   compatible with no difference and not with the incident's own. Both are recorded beside it, never in it.
 
 ## Signals
 
@@ -71,6 +80,8 @@ _TAIL = """
   model said
   that it took over. `silent`: neither. A gap that was there from the first run is not a lock: only a change over
   time is.
+  An announced lock is also read off: the first run whose replies carry a notice on one topic, and not on its neutral
+  twins, is a fact without an e-value.
 - **identity**: another served name or other token counts for fixed texts (facts), or answers to near-tie prompts that
   moved away from the reference (an estimate).
 - **access**: access was denied after it had been given, or given again. A fact of the replies.
@@ -112,7 +123,7 @@ the whole `ledger`) and `runs`. Shares and differences are fractions, not percen
 
 def page() -> str:
     """Return the text of docs/findings.md."""
-    parts = [_HEAD]
+    parts = [_HEAD.replace("{tallied}", str(TALLY_PROBES)).replace("{later}", str(LATER))]
     for signal in Signal:
         note = " *(a fact: needs no share of the budget)*" if signal in FACTS else ""
         parts.append(f"| `{signal.value}` | {MEANINGS[signal]}{note} |\n")

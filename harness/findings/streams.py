@@ -37,10 +37,11 @@ class Signal(StrEnum):
     ANCHOR_FRESH = "anchor-minus-fresh"
     SERVED_MODEL = "served-model"
     TOKEN_COUNTS = "token-counts"  # noqa: S105 - a name
+    NOTICE = "notice"
     ACCESS = "access"
 
 
-FACTS = frozenset({Signal.SERVED_MODEL, Signal.TOKEN_COUNTS, Signal.ACCESS})
+FACTS = frozenset({Signal.SERVED_MODEL, Signal.TOKEN_COUNTS, Signal.NOTICE, Signal.ACCESS})
 """Signals that are read off, not estimated: they need no share of the false-alarm budget."""
 MEANINGS: Mapping[Signal, str] = {
     Signal.CORRECT: "share of the questions answered correctly (capability in use: a refusal is no right answer)",
@@ -52,6 +53,7 @@ MEANINGS: Mapping[Signal, str] = {
     Signal.ANCHOR_FRESH: "share right among fixed questions minus share right among fresh ones of the same templates",
     Signal.SERVED_MODEL: "the model's name as served",
     Signal.TOKEN_COUNTS: "input tokens the provider counts for fixed texts",
+    Signal.NOTICE: "topics on which replies announce that another model took over or that an answer is withheld",
     Signal.ACCESS: "whether access was denied",
 }
 
@@ -184,10 +186,12 @@ def _facts(config: Config, suites: Mapping[str, Suite], endpoint: str) -> Iterat
         yield Stream(StreamKey(endpoint, "", signal.value), endpoint, asked, 0)
     for name in names:
         probes = probes_of(suites[name], Signal.TOKEN_COUNTS)
+        definition = _definition(config, endpoint, suites[name], 1)
+        yield Stream(StreamKey(endpoint, name, Signal.NOTICE.value), endpoint, definition, 0)
         if probes:
             planned = len(probes) * config.suites[name].samples
             key = StreamKey(endpoint, name, Signal.TOKEN_COUNTS.value)
-            yield Stream(key, endpoint, _definition(config, endpoint, suites[name], 1), planned)
+            yield Stream(key, endpoint, definition, planned)
 
 
 def endpoint_settings(config: Config, endpoint: str) -> JSON:
