@@ -158,7 +158,17 @@ def _print_check(checked: Check) -> None:
     if not checked.detections and not checked.false:
         out.print("nothing was planted that deserves a finding, and nothing was found")
     table = grid(
-        "planted", "endpoint", "day", "found", "after days", "calls", "kind", "topic", "date", "effect"
+        "planted",
+        "endpoint",
+        "day",
+        "found",
+        "after days",
+        "first alert",
+        "calls",
+        "kind",
+        "topic",
+        "date",
+        "effect",
     )
     for each in checked.detections:
         finding = each.finding
