@@ -20,6 +20,7 @@ from harness.store import chain
 from harness.store.bodies import Compressor, Dictionaries, cut_seed
 from harness.store.connection import explained
 from harness.store.encoding import header_json, pack_call_id
+from harness.store.gone import rescue, still_there
 from harness.store.interning import BodyShelf, Interner, Value, text
 from harness.store.judgements import add_judgements
 from harness.store.origins import ADD_EXCHANGE, ADD_ORIGIN, origin_row
@@ -79,6 +80,7 @@ class Writer:
         self._places: OrderedDict[int, Place] = OrderedDict()
         self._next_id: int | None = None
         self._grouped = False
+        self._file = path.stat()
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -89,6 +91,9 @@ class Writer:
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield
+                if not still_there(self._path, self._file):
+                    self._connection.execute("ROLLBACK")
+                    raise StoreError(rescue(self._connection, self._path))
                 self._connection.execute("COMMIT")
             except BaseException:
                 if self._connection.in_transaction:
