@@ -72,6 +72,11 @@ def test_what_is_exported_fits_the_schema(tmp_path: Path, validator: jsonschema.
         "f", Kind.ACCESS, Tier.PERSISTENT, Verdict.CHANGE, StreamKey("e", "s", "denied"), "Gone.", 1, 1, 1
     )
     lines.append(dataformat.finding_line(claim))
+    lines.append(
+        dataformat.JudgementLine(
+            run=1, exchange="ab" * 32, number=1, judge_run=2, judge_exchange="cd" * 32, judged_us=1
+        )
+    )
     assert {dataformat.kind_of(type(line)) for line in lines} == set(KINDS)
     for line in {type(line): line for line in lines}.values():
         data = json.loads(dataformat.encode(line))

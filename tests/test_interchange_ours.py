@@ -9,12 +9,16 @@ from pathlib import Path
 
 import pytest
 
+from harness import dataformat
+from harness.claims import Finding, Kind, StreamKey, Tier, Verdict
 from harness.cli import run as harness
 from harness.errors import ConfigError, EvidenceError, UsageError
 from harness.interchange import Choice, export_folder, export_lines, import_export
 from harness.records import Outcome, RunStatus
 from harness.store import Store
+from tests.provider import Provider
 from tests.store_examples import HOUR_US, START_US, begin, exchange, fill, observation
+from tests.test_judge import Judge, Shell
 
 NOW_US = START_US + 1_000 * HOUR_US
 IMPORTED = Choice(origin="imported")
@@ -208,3 +212,50 @@ def test_exports_are_chosen_and_files_are_not_overwritten(tmp_path: Path, capsys
     assert harness(["export", *db, "--format", "parquet"]) == 2
     with Store.open(tmp_path / "a.db", mode="read") as store, pytest.raises(UsageError):
         export_folder(store, Choice(), tmp_path / "a.db", "jsonl")
+
+
+def test_verdicts_of_judges_come_back_too(tmp_path: Path, capsys) -> None:
+    """Which exchange of a judge graded which answer is exported, imported and checked, where both are exported."""
+    with Provider(Judge('{"points": 3}', '{"points": 0}', '{"points": 4}')) as provider:
+        shell = Shell(tmp_path, capsys, provider.url)
+        shell.json("run")
+    database = tmp_path / "results" / "harness.db"
+    lines = exported(database, Choice())
+    links = [json.loads(line) for line in lines if "record.judgement/" in line[:60]]
+    assert [(each["run"], each["number"], each["judge_run"]) for each in links] == [(1, 1, 2)] * 3
+    (tmp_path / "all.jsonl").write_text("\n".join(lines))
+    brought(tmp_path / "all.jsonl", tmp_path / "b.db")
+    assert exported(tmp_path / "b.db") == lines
+    with Store.open(tmp_path / "b.db", mode="read") as store:
+        assert store.verify().problems == ()
+        assert len(store.judgements.of_run(1)) == 3
+        assert store.judgements.runs_about(1) == []
+    assert not any("record.judgement/" in line[:60] for line in exported(database, Choice(run_ids=(1,))))
+    for wrong in (
+        changed(lines, "judgement", {"number": 2}),
+        changed(lines, "judgement", {"judge_exchange": "00" * 32}),
+        changed(lines, "judgement", {"judge_run": 9}),
+        [*lines, lines[-1]],
+    ):
+        (tmp_path / "bad.jsonl").write_text("\n".join(wrong))
+        with pytest.raises(ConfigError, match=r"bad\.jsonl: line \d+: "):
+            brought(tmp_path / "bad.jsonl", tmp_path / "c.db")
+
+
+def test_findings_come_back_as_data_of_their_run(tmp_path: Path) -> None:
+    """A finding leaves with the run that raised it, comes back unchanged, and is none of the new database's own."""
+    fill(tmp_path / "a.db", runs=1)
+    claim = Finding(
+        "f1", Kind.REFUSAL, Tier.INCIDENT, Verdict.CHANGE, StreamKey("gpt", "sums", "refused"), "It refuses more.",
+        START_US, 1, 1,
+    )  # fmt: skip
+    lines = [*exported(tmp_path / "a.db", Choice()), dataformat.encode(dataformat.finding_line(claim))]
+    (tmp_path / "all.jsonl").write_text("\n".join(lines))
+    brought(tmp_path / "all.jsonl", tmp_path / "b.db")
+    assert sorted(exported(tmp_path / "b.db")) == sorted(lines)
+    with Store.open(tmp_path / "b.db", mode="read") as store:
+        assert store.findings.findings() == []
+        assert [dataformat.to_finding(line) for line in store.lines.findings(1)] == [claim]
+    (tmp_path / "bad.jsonl").write_text("\n".join([*lines, lines[-1].replace('"run_id":1', '"run_id":7')]))
+    with pytest.raises(ConfigError, match="run 7, which the export does not hold"):
+        brought(tmp_path / "bad.jsonl", tmp_path / "c.db")

@@ -437,6 +437,25 @@ class ObservationLine(Part):
     """Names and versions of the code that made it."""
 
 
+class JudgementLine(Part):
+    """Which exchange of a judge graded which answer: the verdict is read again from the judge's exchange."""
+
+    format: Literal["harness.record.judgement/1"] = "harness.record.judgement/1"
+    """Name and version of the record."""
+    run: Count
+    """Number of the run that was judged."""
+    exchange: Hash
+    """`hash` of the exchange that was judged."""
+    number: Count
+    """1 for the first judgement of the exchange, counted up; the highest counts."""
+    judge_run: Count
+    """Number of the judge's run."""
+    judge_exchange: Hash
+    """`hash` of the judge's exchange."""
+    judged_us: Whole
+    """When the verdict was taken, UTC microseconds since 1970."""
+
+
 class FindingLine(Part):
     """A claim with its evidence."""
 
@@ -449,7 +468,14 @@ class FindingLine(Part):
 
 
 Line: TypeAlias = (
-    SuiteLine | ProbeLine | EndpointLine | RunLine | ExchangeLine | ObservationLine | FindingLine
+    SuiteLine
+    | ProbeLine
+    | EndpointLine
+    | RunLine
+    | ExchangeLine
+    | ObservationLine
+    | JudgementLine
+    | FindingLine
 )
 LINES: tuple[type[Line], ...] = (
     SuiteLine,
@@ -458,6 +484,7 @@ LINES: tuple[type[Line], ...] = (
     RunLine,
     ExchangeLine,
     ObservationLine,
+    JudgementLine,
     FindingLine,
 )
 """Every kind of record, in the order in which an export lists them."""

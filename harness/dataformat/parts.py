@@ -23,7 +23,8 @@ def _json(value: object) -> Any:
             raise ValueError("must be a finite number")
         return value
     if isinstance(value, dict):
-        return {_text(key): _json(each) for key, each in value.items()}
+        # Sorted, as everything in the database is: the same record is the same text wherever it comes from.
+        return {key: _json(value[key]) for key in sorted(_text(key) for key in value)}
     if isinstance(value, list | tuple):
         return [_json(each) for each in value]
     raise ValueError(f"{type(value).__name__} has no place in JSON")

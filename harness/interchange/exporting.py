@@ -23,6 +23,7 @@ FILES: Mapping[str, str] = {
     "finding": "findings",
     "exchange": "exchanges",
     "observation": "observations",
+    "judgement": "judgements",
 }
 """Kind of record -> name of its file, in the order in which an import reads them."""
 
@@ -86,7 +87,9 @@ def records(store: Store, choice: Choice) -> Iterator[Line]:
         EvidenceError: no run is chosen.
     """
     seen: set[tuple[str, str]] = set()
-    for run_id in chosen_runs(store, choice):
+    chosen = chosen_runs(store, choice)
+    written: set[str] = set()
+    for run_id in chosen:
         for shared in (*store.lines.suites(run_id), *store.lines.endpoints(run_id)):
             key = (shared.format, shared.sha256)
             if key not in seen:
@@ -95,8 +98,12 @@ def records(store: Store, choice: Choice) -> Iterator[Line]:
         yield store.lines.run(run_id)
         yield from store.lines.findings(run_id)
         for exchange, observations in store.lines.exchanges(run_id, choice.endpoints, choice.suites):
+            written.add(exchange.hash)
             yield exchange
             yield from observations
+    for judgement in store.lines.judgements(chosen):
+        if judgement.exchange in written and judgement.judge_exchange in written:
+            yield judgement
 
 
 def export_lines(store: Store, choice: Choice, file: IO[str]) -> Counter[str]:

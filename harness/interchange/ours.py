@@ -18,6 +18,7 @@ from harness.dataformat import (
     EndpointLine,
     ExchangeLine,
     FindingLine,
+    JudgementLine,
     Line,
     ObservationLine,
     OriginData,
@@ -166,7 +167,7 @@ def _survey(path: Path) -> _Found:
     found = _Found()
     for place, line in _lines(path):
         found.counts[dataformat.kind_of(type(line))] += 1
-        if not isinstance(line, ObservationLine | FindingLine):
+        if not isinstance(line, ObservationLine | FindingLine | JudgementLine):
             problem = dataformat.check(line)
             if problem is not None:
                 raise _wrong(place, problem)
@@ -256,6 +257,8 @@ class _Import:
         self._open: dict[int, _Open] = {}
         self.there: dict[int, int] = {}
         self.notes: list[str] = []
+        self._judges: set[int] = set()
+        self._judged: dict[int, int] = {}
         self.written = 0
 
     def begin(self) -> None:
@@ -320,6 +323,9 @@ class _Import:
         Raises:
             ValueError: it does not fit what came before.
         """
+        if isinstance(line, JudgementLine):
+            self._link(line)
+            return
         if not isinstance(line, ExchangeLine | ObservationLine):
             return
         if line.run not in self._found.runs:
@@ -339,6 +345,27 @@ class _Import:
             if line.exchange not in run.rows:
                 self._write(run)
             self._observe(run, line)
+
+    def _link(self, line: JudgementLine) -> None:
+        """Keep which exchange of a judge graded which answer."""
+        for number in (line.run, line.judge_run):
+            if number not in self._found.runs:
+                raise ValueError(f"speaks of run {number}, which the export does not hold")
+        if line.run in self.there or line.judge_run in self.there:
+            return
+        pair: list[int] = []
+        for number, sha256 in ((line.run, line.exchange), (line.judge_run, line.judge_exchange)):
+            run = self._open[number]
+            if sha256 not in run.rows:
+                self._write(run)
+            if sha256 not in run.rows:
+                raise ValueError(f"speaks of the exchange {sha256[:16]}…, which did not come before it")
+            pair.append(run.rows[sha256])
+        if pair[1] in self._judges or line.number != self._judged.get(pair[0], 0) + 1:
+            raise ValueError("is out of place, or there twice")
+        self._judges.add(pair[1])
+        self._judged[pair[0]] = line.number
+        self._store.add_judgements([(pair[0], pair[1])], line.judged_us)
 
     def _write(self, run: _Open) -> None:
         lines, run.waiting = run.waiting, []

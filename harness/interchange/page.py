@@ -58,8 +58,9 @@ does not know. `harness.exchange/1` and the like, without `record`, name what a 
 ## Order
 
 What a record refers to comes before it: probes, then the suite that lists them, endpoints, the run, its exchanges in the
-order of their chain, each followed by its observations (replaced ones first, the one that counts last). In a folder:
-`probes`, `suites`, `endpoints`, `runs`, `findings`, `exchanges`, `observations`, read in that order. A kind without
+order of their chain, each followed by its observations (replaced ones first, the one that counts last); judgements, which link answers to the
+judge's exchanges about them, come at the end. In a folder:
+`probes`, `suites`, `endpoints`, `runs`, `findings`, `exchanges`, `observations`, `judgements`, read in that order. A kind without
 records has no file.
 
 An export may be a choice: some runs, endpoints, suites or days. A run's record then still tells of the whole run

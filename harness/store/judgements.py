@@ -61,9 +61,10 @@ class Judgements:
         return {int(row[0]) for row in rows}
 
     def runs_about(self, run_id: int) -> list[int]:
-        """Return the judges' runs about a run, oldest first."""
+        """Return our own judges' runs about a run, oldest first: imported ones name runs by other numbers."""
         rows = self._reader.rows(
-            f"""SELECT id FROM runs WHERE id > ? AND id IN (SELECT u.run_id FROM run_suites u
+            f"""SELECT id FROM runs WHERE id > ? AND id NOT IN (SELECT run_id FROM origins)
+                AND id IN (SELECT u.run_id FROM run_suites u
                 JOIN suites s ON s.id = u.suite_id WHERE s.name LIKE '{SUITE_PREFIX}%'
                 AND json_extract(s.header, '$.judging.run') = ?) ORDER BY id""",  # noqa: S608 - a constant of ours
             (run_id, run_id),

@@ -12,6 +12,7 @@ from harness.dataformat import (
     EventData,
     ExchangeLine,
     FindingLine,
+    JudgementLine,
     ObservationLine,
     PreviousRun,
     ProbeLine,
@@ -119,6 +120,29 @@ class Lines:
             (run_id,),
         ):
             yield FindingLine(finding=json.loads(body), standing=standing or "open")
+
+    def judgements(self, run_ids: Collection[int]) -> Iterator[JudgementLine]:
+        """Yield the judgements of answers in some runs by judges' exchanges in some of them."""
+        numbers = {run_id: self.run(run_id).run for run_id in run_ids}
+        for run_id in sorted(run_ids):
+            for number, judged_us, judge_run, own, judging in self._reader.rows(
+                """SELECT j.number, j.judged_us, y.run_id, coalesce(a.hash, x.hash), coalesce(b.hash, y.hash)
+                   FROM judgements j JOIN exchanges x ON x.id = j.exchange_id
+                   JOIN exchanges y ON y.id = j.judge_exchange_id
+                   LEFT JOIN origin_exchanges a ON a.exchange_id = x.id
+                   LEFT JOIN origin_exchanges b ON b.exchange_id = y.id
+                   WHERE x.run_id = ? ORDER BY j.exchange_id, j.number""",
+                (run_id,),
+            ):
+                if judge_run in numbers:
+                    yield JudgementLine(
+                        run=numbers[run_id],
+                        exchange=own.hex(),
+                        number=number,
+                        judge_run=numbers[judge_run],
+                        judge_exchange=judging.hex(),
+                        judged_us=judged_us,
+                    )
 
     def exchanges(
         self, run_id: int, endpoints: Collection[str] | None = None, suites: Collection[str] | None = None
