@@ -178,3 +178,15 @@ def test_a_plan_must_be_text(shell: Shell, provider: Provider, tmp_path: Path) -
     assert "is not text in UTF-8" in shell("commit", "plan.pdf", "-o", "c.json", code=2)
     assert "cannot be read" in shell("commit", "none.md", "-o", "c.json", code=2)
     assert not list(tmp_path.glob("c*.json"))
+
+
+def test_runs_can_seal_themselves(shell: Shell, provider: Provider, tmp_path: Path) -> None:
+    """With `seal_runs` each run is sealed when it ends; without a key the run goes on and says so."""
+    shell.configure(provider, extra="[custody]\nseal_runs = true\n")
+    assert "note: not sealed: " in shell("run")
+    shell("key")
+    assert "note: sealed in seal 1" in shell("run")
+    assert [each.name for each in sorted((tmp_path / "results" / "seals").iterdir())] == [
+        "seal-0001.json", "seal-0001.pem", "seal-0001.sig",
+    ]  # fmt: skip
+    assert "nothing new since seal 1" in shell("seal")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -22,7 +21,7 @@ from harness.cli.context import (
     out,
     print_json,
 )
-from harness.errors import EXIT_DONE, EXIT_ERROR, StoreError, UsageError
+from harness.errors import EXIT_DONE, EXIT_ERROR, HarnessError, StoreError, UsageError
 from harness.limits import RealClock
 from harness.records import utc_text
 from harness.runner.posting import post
@@ -49,6 +48,35 @@ def roots_of(project: Project | None, given: Path | None) -> tuple[custody.Certi
         return custody.read_roots(given)
     configured = project.config.custody.timestamp_ca if project is not None else None
     return () if project is None or configured is None else custody.read_roots(project.folder / configured)
+
+
+def service_of(project: Project | None) -> custody.TimeService | None:
+    """Return the timestamp service the config names, if any."""
+    if project is None or project.config.custody.timestamp_url is None:
+        return None
+    return custody.TimeService(project.config.custody.timestamp_url, roots_of(project, None), post)
+
+
+def seals_folder(project: Project | None, database: Path) -> Path:
+    """Return where a seal's files go."""
+    return (project.results if project is not None else database.parent) / "seals"
+
+
+def seal_after_run(project: Project, store: Store) -> None:
+    """Seal what a run has added, if the config asks for it; what keeps it from that is said and changes nothing."""
+    if not project.config.custody.seal_runs:
+        return
+    try:
+        key = custody.load_key(key_path(project))
+        made = custody.make_seal(store, key, now_us=RealClock().now_us(), service=service_of(project))
+        if made is None:
+            return
+        custody.write_seal_files(made.row, seals_folder(project, store.path))
+    except HarnessError as error:
+        err.print(f"note: not sealed: {error}", markup=False)
+        return
+    words = f", without a timestamp: {made.warning}" if made.warning is not None else ""
+    err.print(f"note: sealed in seal {made.manifest.number}{words}", markup=False)
 
 
 def project_if_any(config: Path, db: Path | None) -> Project | None:
@@ -91,9 +119,6 @@ def key(
     out.print(
         "publish the fingerprint where you cannot change it later: it is what others compare", markup=False
     )
-
-
-_DAY = re.compile(r"\d{4}-\d\d-\d\d")
 
 
 def moment_us(text: str, option: str) -> int:
@@ -144,11 +169,8 @@ def seal(
         raise StoreError(
             f"{database}: no database there yet; harness run makes it (or name another with --db)"
         )
-    folder = output or (project.results if project is not None else database.parent) / "seals"
-    signing = custody.load_key(key_path(project))
-    service = None
-    if project is not None and project.config.custody.timestamp_url is not None:
-        service = custody.TimeService(project.config.custody.timestamp_url, roots_of(project, None), post)
+    folder = output or seals_folder(project, database)
+    signing, service = custody.load_key(key_path(project)), service_of(project)
     period = custody.Period(
         None if since is None else moment_us(since, "--since"),
         None if until is None else moment_us(until, "--until"),

@@ -26,6 +26,7 @@ from harness.cli.context import (
     out,
     print_json,
 )
+from harness.cli.custody import seal_after_run
 from harness.cli.planning import SeedOption
 from harness.cli.progress import Display
 from harness.cli.results import print_run
@@ -145,6 +146,7 @@ def run(
                 )
             )
         notify(project, summary)
+        seal_after_run(project, store)
         if as_json:
             print_json(summary.as_json())
         else:
@@ -202,6 +204,7 @@ def watch(
                 for finding in summary.findings:
                     print_finding(finding)
                 notify(project, summary)
+                seal_after_run(project, store)
 
             watcher.on_end = on_end
             await watcher.run()

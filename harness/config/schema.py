@@ -264,6 +264,8 @@ class Custody(Section):
     """RFC 3161 timestamp service that seals are stamped by; left out, seals carry only our own clock's time."""
     timestamp_ca: str | None = Field(default=None, min_length=1)
     """Certificates (PEM) by which the service is trusted, relative to the config file; needed with `timestamp_url`."""
+    seal_runs: bool = False
+    """Seal after every run of `harness run` and `harness watch`, which otherwise keeps others from sealing."""
 
 
 class Config(Section):
