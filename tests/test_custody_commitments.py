@@ -105,6 +105,9 @@ def test_what_differs_is_named(shell: Shell, provider: Provider, tmp_path: Path)
     said = shell("reveal", "c.json", code=1)
     assert "run 1: suite topic-pairs was asked and not committed" in said
     assert "run 1: the config differs in run.seed, suites.topic-pairs" in said
+    shell.configure(provider, extra="[budgets]\ncalls_per_run = 3\n")
+    shell.json("run", code=1)
+    assert "incomplete, run 2: 3 of " in shell("reveal", "c.json", code=1)
     assert "run 1: its seed does not follow from the one that was committed" in said
     assert "NOT AS COMMITTED: 3 differences in runs 1" in said
     shell.configure(provider)

@@ -162,6 +162,7 @@ def reveal(
                 "runs": list(found.runs),
                 "not_compared": list(found.others),
                 "differences": list(found.differences),
+                "incomplete": list(found.incomplete),
                 "seals": list(found.seals),
                 "made_at": utc_text(found.commitment.made_us),
             }
@@ -186,6 +187,8 @@ def _print(found: custody.Revealed) -> None:
     when = f"sealed in seal {seals}" if seals else "under no seal: harness seal"
     after = found.commitment.chain.runs
     out.print(f"made {made} by the maker's own clock, after run {after}; {when}", markup=False)
+    for words in found.incomplete:
+        out.print(f"note: incomplete, {words}", markup=False)
     for words in found.differences:
         err.print(f"not as committed: {words}", markup=False)
     if found.others:

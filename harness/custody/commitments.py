@@ -170,6 +170,8 @@ class Record:
     """SHA-256 of each, oldest first, hex."""
     headers: Mapping[int, RunHeader]
     """Run -> its header, of our own runs."""
+    completed: Mapping[int, int]
+    """Run -> calls that have their final exchange."""
     manifests: tuple[Manifest, ...]
     """Of the seals."""
 
@@ -180,6 +182,7 @@ def stored_record(store: Store) -> Record:
     return Record(
         tuple(row.sha256 for row in store.seals.commitments()),
         {run: store.run_header(run) for run in own},
+        {run: store.run_info(run).completed for run in own},
         tuple(read_manifest(row.manifest) for row in store.seals.all()),
     )
 
@@ -195,16 +198,18 @@ def bundled_record(path: Path) -> Record:
         documents = [archive.read(name) for name in names if name.startswith("commitments/")]
         seals = [archive.read(name) for name in names if name.startswith("seals/") and name.endswith(".json")]
         headers: dict[int, RunHeader] = {}
+        completed: dict[int, int] = {}
         try:
             manifests = tuple(read_manifest(data) for data in seals)
             for _, text in archive.lines(layout.RUNS):
                 line = decode(text)
                 if isinstance(line, RunLine) and line.origin is None:
                     headers[line.run] = to_header(line.header)
+                    completed[line.run] = line.completed
         except ValueError as error:
             raise layout.BundleError(f"{path}: {error}; harness verify says more") from None
     hashes = tuple(hashlib.sha256(data).hexdigest() for data in documents)
-    return Record(hashes, headers, manifests)
+    return Record(hashes, headers, completed, manifests)
 
 
 # --- the reveal -------------------------------------------------------------------------------
@@ -225,6 +230,8 @@ class Revealed:
     """Of the same stretch, runs that measure nothing: of judges, and of calibrations. They are not compared."""
     differences: tuple[str, ...]
     """Where what was run is not what was committed."""
+    incomplete: tuple[str, ...]
+    """Runs without all their planned calls: `run 2: 8 of 229 calls`."""
     seals: tuple[int, ...]
     """Seals that are over the commitment, oldest first."""
 
@@ -259,12 +266,17 @@ def reveal(document: bytes, opening_bytes: bytes, record: Record) -> Revealed:
         )
     for run in runs:
         differences.extend(f"run {run}: {words}" for words in _differences(opening, run, record.headers[run]))
+    incomplete = tuple(
+        f"run {run}: {record.completed[run]} of {record.headers[run].planned} calls"
+        for run in runs
+        if record.completed[run] != record.headers[run].planned
+    )
     seals = tuple(
         manifest.number
         for manifest in record.manifests
         if any(each.sha256 == sha256 for each in manifest.commitments)
     )
-    return Revealed(commitment, opened, known, runs, others, tuple(differences), seals)
+    return Revealed(commitment, opened, known, runs, others, tuple(differences), incomplete, seals)
 
 
 def _differences(opening: Opening, run: int, header: RunHeader) -> Iterator[str]:
