@@ -213,6 +213,7 @@ def test_keys_are_in_nothing_that_a_run_leaves(
 ) -> None:
     """Keys in the header of all four protocols, in an extra header and in a proxy's URL, echoed in every way."""
     told = Told()
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(project / "account"))
     with Echoing() as server:
         proxy = f"http://proxy-user:{quote(PROXY_PASSWORD)}@{server.address}"
         monkeypatch.setenv("ECHO_PROXY", proxy)
@@ -231,9 +232,11 @@ def test_keys_are_in_nothing_that_a_run_leaves(
         ["status"], ["status", "--json"], ["show", "--run", "1"], ["show", "--run", "1", "--json"], ["verify"],
         ["report"], ["regrade", "--all"],
         ["export", "-o", str(project / "jsonl")], ["export", "-o", str(project / "csv"), "--format", "csv"],
-        ["backup", str(project / "copy.db")],
+        ["backup", str(project / "copy.db")], ["commit", "-o", str(project / "commitment.json")], ["key"], ["seal"],
+        ["bundle", str(project / "bundle.tar")], ["verify", str(project / "bundle.tar")],
     ):  # fmt: skip
         run([*arguments, *config])
+    assert (project / "bundle.tar").stat().st_size > 100_000
     with Store.open(database, mode="read") as store:
         kinds = {stored.exchange.redacted for stored in store.exchanges()}
         rows = [stored.row_id for stored in store.exchanges(final=False)]
