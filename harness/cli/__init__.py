@@ -21,6 +21,7 @@ from harness.cli import (
     interchange,
     local,
     planning,
+    power,
     reading,
     rehearse,
     running,
@@ -56,6 +57,7 @@ def _root(
 
 
 planning.register(app)
+power.register(app)
 running.register(app)
 calibrating.register(app)
 reading.register(app)

@@ -142,7 +142,7 @@ class SuiteUse(Section):
     endpoints: Names | None = None
     """Endpoints to ask; left out, all of them but those that judge."""
     families: Values | None = None
-    """Ask only probes of these families. This and the four keys below narrow one another; pairs stay whole."""
+    """Ask only probes of these families. This and the keys below narrow one another; pairs stay whole."""
     topics: Values | None = None
     """Ask only probes on these topics, both arms of each pair."""
     languages: Values | None = None
@@ -151,6 +151,8 @@ class SuiteUse(Section):
     """Ask only probes of these depths: a list, or a range such as `"0-2"`."""
     difficulties: Rungs | None = None
     """Ask only probes on these rungs of the difficulty ladder: a list, or a range such as `"1-3"`."""
+    probes: int | None = Field(default=None, ge=1, le=1_000_000)
+    """Ask at most so many of them, always the same: pairs whole, families, topics and languages in equal parts."""
 
 
 class Judge(Section):

@@ -286,7 +286,7 @@ def _anchor_fresh(stream: Stream, layout: Layout, columns: Mapping[str, Floats])
         if not measured.any():
             return Score(None, None, int(columns["measured"][places].sum()), stream.planned)
         sides.append(_mean(columns["score_sum"][side], measured))
-    value = sides[0] - sides[1]
+    value = round(sides[0] - sides[1], 12)  # equal runs tie
     return Score(value, value, int(columns["measured"][places].sum()), stream.planned)
 
 

@@ -47,7 +47,7 @@ def expected_runs(config: Config) -> int:
     days = config.findings.horizon_days
     planned = max(
         sum(
-            _per_day(schedule.cron)
+            per_day(schedule.cron)
             for schedule in config.schedules.values()
             if schedule.endpoints is None or endpoint in schedule.endpoints
         )
@@ -57,7 +57,7 @@ def expected_runs(config: Config) -> int:
 
 
 @lru_cache(maxsize=256)
-def _per_day(cron: str) -> float:
+def per_day(cron: str) -> float:
     """Return how often a cron line comes due a day: over four weeks, or a year where it is rarer than daily."""
     for days in (28, 364):
         until = _FIRST_MONDAY + timedelta(days=days)

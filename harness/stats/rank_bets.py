@@ -95,6 +95,33 @@ def bet(state: RankBets | None, run: int, p: npt.ArrayLike) -> RankBets:
     return RankBets(run - kept + 1, ranks.size, down, up)
 
 
+def bet_paths(p: Floats, counted: npt.NDArray[np.bool_]) -> tuple[Floats, Floats]:
+    """Return the evidence of many streams after each run: what `bet` gives, run after run.
+
+    Args:
+        p: Conformal p, shape (streams, scores, runs); every stream has every run.
+        counted: Which runs count, shape (runs,): none during the burn-in, then all.
+
+    Returns:
+        Logs of the evidence for a drop and for a rise, shape (streams, runs); -inf before there is any.
+    """
+    streams, n_scores, runs = p.shape
+    widths = np.array(WIDTHS)
+    paths = np.full((2, streams, runs), -np.inf)
+    first = int(np.argmax(counted)) if counted.any() else runs
+    # Plain products, not logs: at most STARTS factors, each between SPARED and the number of runs.
+    sums = np.ones((2, streams, n_scores, widths.size, max(0, runs - first)))
+    for run in range(first, runs):
+        dates = np.arange(max(first, run - STARTS + 1), run + 1)
+        share = np.minimum(1.0, np.multiply.outer(widths, (run - dates + 1) / (run + 1)))
+        won = SPARED + (1 - SPARED) / share
+        kept = sums[..., dates[0] - first : run - first + 1]
+        for side, rank in enumerate((p[..., run], 1 - p[..., run])):
+            kept[side] *= np.where(rank[..., None, None] <= share, won, SPARED)
+        paths[:, :, run] = np.log(kept.sum((2, 3, 4))) - log(n_scores * widths.size)
+    return paths[0], paths[1]
+
+
 def _total(sums: Floats) -> float:
     """Return the log of the sum over dates, averaged over scores and widths."""
     if not sums.size:

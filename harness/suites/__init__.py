@@ -10,7 +10,7 @@ from harness.suites.checking import check_suite
 from harness.suites.form import FORMAT, HEADER_FILE, PROBES_FILE, Selection, Suite, VersionNote
 from harness.suites.packaged import EXAMPLE_FILES, find_suite, record_hash, shipped
 from harness.suites.reading import load_suite, raw_probes
-from harness.suites.selecting import configured
+from harness.suites.selecting import configured, cut
 from harness.suites.writing import write_suite
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "VersionNote",
     "check_suite",
     "configured",
+    "cut",
     "find_suite",
     "load_suite",
     "raw_probes",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 
 from harness.records import JSON, Probe, canonical_json, sha256
 from harness.suites.fresh import Template, instantiate
@@ -55,24 +55,31 @@ class Selection:
     languages: tuple[str, ...] | None = None
     depths: tuple[int, ...] | None = None
     difficulties: tuple[int, ...] | None = None
+    probes: int | None = None
+    """At most so many of them."""
+    ids: frozenset[str] | None = None
+    """Which these are; follows from the suite and the keys above."""
 
     def keeps(self, probe: Probe) -> bool:
         """Say whether a probe is asked."""
-        return all(getattr(probe, SELECTED_BY[key]) in values for key, values in self._given())
+        fits = all(getattr(probe, SELECTED_BY[key]) in values for key, values in self._given())
+        return fits and (self.ids is None or probe.id in self.ids)
 
     def as_json(self) -> dict[str, JSON]:
         """Return the keys that are given, values in order: equal selections give equal JSON."""
-        return {key: list(values) for key, values in self._given()}
+        given: dict[str, JSON] = {key: list(values) for key, values in self._given()}
+        return given if self.probes is None else given | {"probes": self.probes}
 
     def words(self) -> str:
         """Return the selection for people: `topics biology; languages de, en`; empty for a whole suite."""
-        return "; ".join(f"{key} {', '.join(map(str, values))}" for key, values in self._given())
+        words = [f"{key} {', '.join(map(str, values))}" for key, values in self._given()]
+        return "; ".join(words if self.probes is None else [*words, f"at most {self.probes}"])
 
     def _given(self) -> Iterator[tuple[str, Sequence[str | int]]]:
-        for each in fields(self):
-            values: tuple[str | int, ...] | None = getattr(self, each.name)
+        for each in SELECTED_BY:
+            values: tuple[str | int, ...] | None = getattr(self, each)
             if values is not None:
-                yield each.name, sorted(set(values))
+                yield each, sorted(set(values))
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from harness.config import SuiteUse
 from harness.config.explain import close_to
 from harness.config.shown import Mistake, file_text, plain, shown
 from harness.errors import ConfigError
-from harness.records import Probe
+from harness.records import Probe, canonical_json, sha256
 from harness.suites.form import SELECTED_BY, Selection, Suite
 from harness.suites.packaged import find_suite
 from harness.suites.reading import load_suite
@@ -41,11 +41,10 @@ def select(suite: Suite, use: SuiteUse, where: tuple[str, ...], file: Path) -> S
         ConfigError: a value that no probe has, or no probe has all that is asked for.
     """
     chosen = Selection(use.families, use.topics, use.languages, use.depths, use.difficulties)
-    given = chosen.as_json()
-    if not given:
+    if not chosen.as_json() and use.probes is None:
         return suite
     mistakes: list[Mistake] = []
-    for key in given:
+    for key in chosen.as_json():
         known = _known(suite.probes, SELECTED_BY[key])
         unknown = [value for value in getattr(chosen, key) if value not in known]
         if unknown:
@@ -56,9 +55,54 @@ def select(suite: Suite, use: SuiteUse, where: tuple[str, ...], file: Path) -> S
             f"keeps none of the {len(suite.probes):,} probes of {suite.name}: no probe has {chosen.words()}"
         )
         mistakes.append(Mistake(where, text, "take one of these keys away, or name more values"))
+    if use.probes is not None and probes and not spread(probes, use.probes):
+        text = f"is {use.probes}: a pair of {suite.name} has more probes"
+        mistakes.append(Mistake((*where, "probes"), text, "ask for more"))
     if mistakes:
         raise ConfigError([mistake.line(file_text(file)) for mistake in mistakes])
-    return replace(suite, probes=probes, selection=chosen, header={**suite.header, "selection": given})
+    part = replace(
+        suite, probes=probes, selection=chosen, header={**suite.header, "selection": chosen.as_json()}
+    )
+    return part if use.probes is None else cut(part, use.probes)
+
+
+def cut(suite: Suite, most: int) -> Suite:
+    """Return the suite with at most so many of its probes, those that `probes = N` in the config would keep."""
+    kept = spread(suite.probes, most)
+    chosen = replace(suite.selection, probes=most, ids=frozenset(probe.id for probe in kept))
+    return replace(
+        suite, probes=kept, selection=chosen, header={**suite.header, "selection": chosen.as_json()}
+    )
+
+
+def spread(probes: Sequence[Probe], most: int) -> tuple[Probe, ...]:
+    """Return at most so many probes, in their order: pairs whole, families, topics and languages in equal parts.
+
+    Which ones follows from their names alone, so that every run asks the same, whatever else is in the suite.
+    """
+    units: dict[tuple[str, ...], list[Probe]] = {}
+    for probe in probes:
+        units.setdefault(("pair", probe.pair) if probe.pair is not None else ("probe", probe.id), []).append(
+            probe
+        )
+    classes: dict[tuple[str | None, ...], list[tuple[str, ...]]] = {}
+    for unit, (first, *_) in units.items():
+        classes.setdefault((first.family, first.topic, first.language), []).append(unit)
+    turns = [
+        (turn, _shuffled(kind), unit)
+        for kind, members in classes.items()
+        for turn, unit in enumerate(sorted(members, key=_shuffled))
+    ]
+    chosen: set[str] = set()
+    for _, _, unit in sorted(turns, key=lambda each: each[:2]):
+        if len(chosen) + len(units[unit]) <= most:
+            chosen |= {probe.id for probe in units[unit]}
+    return tuple(probe for probe in probes if probe.id in chosen)
+
+
+def _shuffled(names: tuple[str | None, ...]) -> str:
+    """Return a word to sort by, which has nothing to do with the order in the file."""
+    return sha256(canonical_json(list(names)))
 
 
 def _known(probes: Sequence[Probe], field: str) -> list[str | int]:

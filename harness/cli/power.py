@@ -1,0 +1,455 @@
+"""Before anything is spent: what a schedule can find, how soon, for how much, and the cheapest one that does."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from math import isfinite
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.claims import Tier
+from harness.cli.context import (
+    DEFAULT_CONFIG,
+    ConfigOption,
+    DbOption,
+    EndpointOption,
+    JsonOption,
+    Project,
+    SuiteOption,
+    err,
+    load_project,
+    out,
+    print_json,
+)
+from harness.cli.results import grid
+from harness.errors import EXIT_DONE, EXIT_EVIDENCE, UsageError
+from harness.findings.power import Delays, Shape
+from harness.findings.streams import asked_of
+from harness.monitor import power as planning
+from harness.records import JSON
+from harness.stats import Interval
+from harness.store import Store
+from harness.suites import Suite
+
+_BUDGET = re.compile(r"^\$?(\d+(?:\.\d+)?|\.\d+) ?(usd|calls)?$", re.IGNORECASE)
+CHANCES = (0.5, 0.8, 0.95)
+DIVIDED = 100
+"""Worlds for each division of a budget, unless --worlds says otherwise."""
+WANTED = 0.8
+"""Chance with which a schedule that is looked for must find the change in time."""
+
+
+def register(app: typer.Typer) -> None:
+    """Add this group's commands."""
+    app.command()(power)
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What a day may take; None: no limit."""
+
+    calls: float | None = None
+    usd: float | None = None
+
+    def words(self) -> str:
+        """Return it for people."""
+        parts = [f"{self.calls:,.0f} calls"] if self.calls is not None else []
+        return " and ".join([*parts, *([_usd(self.usd)] if self.usd is not None else [])])
+
+
+def read_budget(text: str | None) -> Budget:
+    """Read `2.5usd` or `400calls`.
+
+    Raises:
+        UsageError: it is neither.
+    """
+    if text is None:
+        return Budget()
+    match = _BUDGET.match(text.strip())
+    unit = (match[2] or ("usd" if text.strip().startswith("$") else "")).lower() if match else ""
+    if match is None or not unit or float(match[1]) <= 0:
+        raise UsageError(
+            f"--budget {text!r}: write what a day may take as US dollars or calls, such as 2.5usd or 400calls"
+        )
+    return Budget(calls=float(match[1])) if unit == "calls" else Budget(usd=float(match[1]))
+
+
+def power(
+    config: ConfigOption = DEFAULT_CONFIG,
+    db: DbOption = None,
+    suite: SuiteOption = None,
+    endpoint: EndpointOption = None,
+    drop: Annotated[float, typer.Option("--drop", help="Size of the change, in percentage points.")] = 5.0,
+    within: Annotated[
+        float | None,
+        typer.Option(
+            "--within", metavar="DAYS", help="Look for the cheapest schedule that finds it in so many days."
+        ),
+    ] = None,
+    kind: Annotated[
+        Shape, typer.Option("--kind", help="The change that schedules are compared by.")
+    ] = Shape.UNIFORM,
+    budget: Annotated[
+        str | None,
+        typer.Option("--budget", metavar="AMOUNT", help="What a day may take: 2.5usd or 400calls."),
+    ] = None,
+    baseline: Annotated[
+        float, typer.Option("--baseline", metavar="DAYS", help="Days watched before the change.")
+    ] = 30.0,
+    worlds: Annotated[
+        int | None, typer.Option("--worlds", min=20, max=10_000, help="Simulated lives per answer.")
+    ] = None,
+    write: Annotated[
+        str | None,
+        typer.Option(
+            "--write", metavar="FILE", help="Write the schedule found as a config block; - for stdout."
+        ),
+    ] = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Say what a schedule can find, how soon and for how much, by simulation; sends nothing.
+
+    Lives through many simulated years with the endpoint's own difficulties and day-to-day noise, as far as they are
+    measured, and with the streams, ledger and engines that judge real runs.
+    """
+    _check_numbers(drop, within, baseline)
+    if write is not None and within is None:
+        raise UsageError(
+            "--write writes the schedule that --within DAYS finds: say how soon a change should be found"
+        )
+    limit = read_budget(budget)
+    project = load_project(config, db)
+    suites = project.suites(None)
+    for name in suite or ():
+        if name not in suites:
+            raise UsageError(f"no suite named {name!r} in the config; it has: {', '.join(sorted(suites))}")
+    for name in endpoint or ():
+        if name not in project.config.endpoints:
+            raise UsageError(
+                f"no endpoint named {name!r} in the config; it has: {', '.join(sorted(project.config.endpoints))}"
+            )
+    names = endpoint or [name for name in project.config.endpoints if asked_of(project.config, name)]
+    if write is not None and len(names) > 1:
+        raise UsageError(f"--write plans one endpoint: name it with --endpoint ({', '.join(names)})")
+    days = within or 60.0
+    seen = [
+        found
+        for found in (_watched(project, suites, name, suite, baseline, days) for name in names)
+        if found is not None
+    ]
+    if not seen:
+        err.print("nothing to say: no suite in question has a stream that a change could show in")
+        return EXIT_EVIDENCE
+    target = _target(write)
+    told: list[JSON] = []
+    texts: list[str] = []
+    missed = False
+    for watch in seen:
+        answer = _answer(watch, drop / 100, kind, within, limit, worlds, quiet=as_json or write == "-")
+        told.append(answer.json)
+        missed |= answer.missed
+        if answer.block is not None:
+            texts.append(answer.block)
+    if as_json:
+        print_json({"format": "harness.power/1", "endpoints": told})
+    if target is not None and texts:
+        target.write_text("".join(texts), encoding="utf-8")
+        err.print(f"wrote {target}: paste it into {config}; nothing was changed there", markup=False)
+    elif write == "-" and not as_json:
+        out.print("".join(texts), end="", markup=False)
+    return EXIT_EVIDENCE if missed else EXIT_DONE
+
+
+def _check_numbers(drop: float, within: float | None, baseline: float) -> None:
+    if not 0 < drop <= 100:
+        raise UsageError(f"--drop {drop:g}: a change is more than 0 and at most 100 percentage points")
+    if within is not None and not 1 <= within <= 365:
+        raise UsageError(f"--within {within:g}: between 1 and 365 days")
+    if not 8 <= baseline <= 365:
+        raise UsageError(
+            f"--baseline {baseline:g}: between 8 and 365 days; evidence counts from the eighth run on"
+        )
+
+
+def _target(write: str | None) -> Path | None:
+    if write is None or write == "-":
+        return None
+    target = Path(write)
+    if target.exists():
+        raise UsageError(f"{target}: already there; name a new file, or - for stdout")
+    if not target.parent.is_dir():
+        raise UsageError(f"{target}: there is no folder {target.parent}")
+    return target
+
+
+def _watched(
+    project: Project,
+    suites: dict[str, Suite],
+    name: str,
+    only: list[str] | None,
+    baseline: float,
+    days: float,
+) -> planning.Watched | None:
+    def look(store: Store | None) -> planning.Watched | None:
+        return planning.watched(
+            project.config, suites, store, name, only, baseline_days=baseline, within_days=days
+        )
+
+    if not project.database.exists():
+        return look(None)
+    with Store.open(project.database, mode="read") as store:
+        return look(store)
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    json: dict[str, JSON]
+    block: str | None
+    missed: bool
+
+
+def _answer(
+    watch: planning.Watched,
+    drop: float,
+    kind: Shape,
+    within: float | None,
+    limit: Budget,
+    worlds: int | None,
+    quiet: bool,
+) -> _Answer:
+    """Answer for one endpoint, printing as it goes unless quiet."""
+    scene, spent = watch.scene(), watch.spending()
+
+    def say(words: object) -> None:
+        if not quiet:
+            out.print(words, markup=False) if isinstance(words, str) else out.print(words)
+
+    notes = [each.words() for each in watch.habits.values()]
+    idle = [name for name in planning.unscheduled(watch.config, watch.endpoint) if name in watch.chosen]
+    if idle:
+        notes.append(f"no schedule asks {', '.join(idle)}: once a day is taken")
+    notes += _over(limit, watch, spent)
+    level = scene.ledger.threshold(Tier.PERSISTENT)
+    say(
+        f"endpoint {watch.endpoint}: {_day(spent)}, alarm level {level:,.0f} (ledger {scene.ledger.hash[7:15]})"
+    )
+    for note in notes:
+        say(f"  {note}")
+    found = planning.outlook(watch, drop, worlds)
+    compared = next((each for each in found if each.shape is kind), None)
+    if compared is not None and within is None:
+        say(_sentence(compared, spent))
+    _print_outlook(found, spent, say)
+    body: dict[str, JSON] = {
+        "endpoint": watch.endpoint,
+        "suites": list(watch.chosen),
+        "drop": drop,
+        "seed": planning.SEED,
+        "threshold": level,
+        "ledger": scene.ledger.hash,
+        "baseline_days": watch.baseline_days,
+        "within_days": watch.within_days,
+        "schedule": {
+            name: {
+                "runs_per_day": how.per_day,
+                "samples": how.samples,
+                "probes": len(watch.suites[name].probes),
+            }
+            for name, how in planning.asking(watch.config, watch.endpoint).items()
+            if name in watch.chosen
+        },
+        "spending": _spending_json(spent),
+        "notes": list(notes),
+        "changes": [_delays_json(each, spent) for each in found],
+    }
+    if compared is None:
+        body["missing"] = f"nothing that is watched would show {kind.value}"
+        say(f"{kind.value}: nothing that is watched would show it")
+        return _Answer(body, None, missed=True)
+    if within is None:
+        calls = limit.calls if limit.calls is not None else None if limit.usd is not None else spent.calls
+        ways = planning.divisions(watch, calls if calls is not None else float("inf"), limit.usd)
+        tried = [planning.attempt(watch, way, kind, drop, worlds or DIVIDED) for way in ways]
+        _print_ways(tried, kind, drop, limit.words() or f"{spent.calls:,.0f} calls", say)
+        body["divisions"] = [_tried_json(each) for each in tried]
+        return _Answer(body, None, missed=False)
+    best = planning.cheapest(watch, kind, drop, WANTED, calls=limit.calls, usd=limit.usd, worlds=worlds)
+    if best is None:
+        say(
+            f"no schedule that was tried finds it within {within:g} days with {WANTED:.0%} probability"
+            + (f" for {limit.words()} a day" if limit.words() else "")
+        )
+        body["cheapest"] = None
+        return _Answer(body, None, missed=True)
+    body["cheapest"] = _tried_json(best)
+    share = best.delays.found()
+    days = f"found within {within:g} days in {_percent(share)}"
+    words = [
+        f"harness power: {kind.words(drop)};",
+        f"{days} of {best.delays.worlds} simulated worlds; {_day(best.spending)}",
+    ]
+    say(f"cheapest that was tried: {best.schedule.words()}: {_day(best.spending)}; {days}")
+    text = planning.block(watch, best, words)
+    body["block"] = text
+    return _Answer(body, text, missed=False)
+
+
+def _over(limit: Budget, watch: planning.Watched, spent: planning.Spending) -> list[str]:
+    """Return what of a budget the schedule as it is exceeds: the one given, else the config's."""
+    given = watch.config.budgets
+    calls = limit.calls if limit.calls is not None else given.calls_per_day
+    usd = limit.usd if limit.usd is not None else given.usd_per_day
+    notes = []
+    if calls is not None and spent.calls > calls:
+        notes.append(
+            f"over budget: {spent.calls:,.0f} calls a day, {calls:,.0f} allowed; the rest would be missing"
+        )
+    if usd is not None and spent.usd > usd:
+        notes.append(f"over budget: {_usd(spent.usd)} a day, {_usd(usd)} allowed; the rest would be missing")
+    return notes
+
+
+def _sentence(delays: Delays, spent: planning.Spending) -> str:
+    (sooner, _, _), (later, _, _) = delays.quantile(0.8), delays.quantile(0.95)
+    if not isfinite(sooner):
+        return (
+            f"{delays.shape.words(delays.drop)}: found within {delays.within_days:g} days in "
+            f"{_percent(delays.found())} of simulated worlds only"
+        )
+    more = f"(in {later:.3g} with 95%)" if isfinite(later) else f"(95%: not within {delays.within_days:g})"
+    return (
+        f"{delays.shape.words(delays.drop)}: found in about {sooner:.3g} days with 80% probability {more}, "
+        f"for {_usd(spent.usd * sooner)}"
+    )
+
+
+def _print_outlook(found: list[Delays], spent: planning.Spending, say: object) -> None:
+    assert callable(say)
+    first = found[0]
+    table = grid(
+        *(
+            "change",
+            "tier",
+            "worlds",
+            f"found in {first.within_days:g} days",
+            "50%",
+            "80%",
+            "95%",
+            "cost to 80%",
+        ),
+        right=6,
+    )
+    for each in found:
+        if each.shape is Shape.NOTHING:
+            continue
+        days = [_days(each, chance) for chance in CHANCES]
+        sooner = each.quantile(0.8)[0]
+        cost = _usd(spent.usd * sooner) if isfinite(sooner) else "–"
+        table.add_row(
+            *(
+                each.shape.words(each.drop),
+                each.tier.value,
+                str(len(each.days)),
+                _percent(each.found()),
+                *days,
+                cost,
+            )
+        )
+    say(table)
+    say(
+        f"days from the change to the finding, with Monte Carlo intervals at 95%; no change: "
+        f"{first.early} of {first.worlds} worlds raised a false alarm in "
+        f"{first.within_days:g} days after the baseline or in it"
+    )
+
+
+def _print_ways(tried: list[planning.Tried], kind: Shape, drop: float, what: str, say: object) -> None:
+    assert callable(say)
+    if not tried:
+        say(f"{what} a day do not suffice for one run a day of the smallest part")
+        return
+    say(f"\n{what} a day, divided otherwise ({kind.words(drop)}):")
+    table = grid("schedule", "calls a day", "cost a day", "50%", "80%", "95%", "false alarms", right=6)
+    for each in tried:
+        table.add_row(
+            each.schedule.words(),
+            f"{each.spending.calls:,.0f}",
+            _usd(each.spending.usd),
+            *(_days(each.delays, chance) for chance in CHANCES),
+            f"{each.false.early} of {each.false.worlds}",
+        )
+    say(table)
+
+
+def _day(spent: planning.Spending) -> str:
+    return f"{spent.calls:,.3g} calls a day, {'' if spent.measured else 'at most '}{_usd(spent.usd)}"
+
+
+def _usd(amount: float) -> str:
+    return "$0" if amount == 0 else f"${amount:.4f}" if amount < 1 else f"${amount:,.2f}"
+
+
+def _percent(share: Interval) -> str:
+    if share.estimate is None or share.low is None or share.high is None:
+        return "–"
+    return f"{share.estimate:.0%} [{share.low:.0%}, {share.high:.0%}]"
+
+
+def _days(delays: Delays, chance: float) -> str:
+    value, low, high = delays.quantile(chance)
+    if not isfinite(value):
+        return f"> {delays.within_days:g}"
+    return f"{value:.3g} [{low:.3g}, {f'{high:.3g}' if isfinite(high) else '–'}]"
+
+
+def _finite(value: float) -> float | None:
+    return round(value, 6) if isfinite(value) else None
+
+
+def _delays_json(delays: Delays, spent: planning.Spending) -> dict[str, JSON]:
+    body: dict[str, JSON] = {
+        "change": delays.shape.value,
+        "tier": delays.tier.value,
+        "worlds": delays.worlds,
+        "false_alarms": delays.early,
+    }
+    if delays.shape is Shape.NOTHING:
+        return body
+    share = delays.found()
+    body["found"] = {"share": share.estimate, "low": share.low, "high": share.high}
+    body["days"] = {}
+    days: dict[str, JSON] = {}
+    for chance in CHANCES:
+        value, low, high = delays.quantile(chance)
+        days[f"{chance:g}"] = {
+            "days": _finite(value),
+            "low": _finite(low),
+            "high": _finite(high),
+            "cost_usd": _finite(value * spent.usd),
+        }
+    return body | {"days": days}
+
+
+def _spending_json(spent: planning.Spending) -> dict[str, JSON]:
+    return {
+        "calls_per_day": round(spent.calls, 3),
+        "usd_per_day": round(spent.usd, 6),
+        "cost_is": "measured" if spent.measured else "at most",
+    }
+
+
+def _tried_json(tried: planning.Tried) -> dict[str, JSON]:
+    schedule: dict[str, JSON] = {
+        "runs_per_day": tried.schedule.per_day,
+        "samples": tried.schedule.samples,
+        "part_of_probes": tried.schedule.part,
+    }
+    return (
+        schedule
+        | _spending_json(tried.spending)
+        | _delays_json(tried.delays, tried.spending)
+        | {"false_alarms_if_nothing_changes": tried.false.early, "worlds_with_nothing": tried.false.worlds}
+    )
