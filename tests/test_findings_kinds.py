@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 
 import pytest
@@ -202,6 +203,18 @@ def test_facts_are_told_at_once_and_once() -> None:
         (8, Kind.ACCESS, "access", "up"),
     ]
     assert all(found.e_value is None for found in memory.findings)
+
+
+def test_another_reason_for_denied_access_is_told() -> None:
+    """A model denied to a region and then withdrawn is told twice; the same reason again is not."""
+    world = World(config(["identity"]), load(["identity"]), lambda _, __, day: {"denied": float(day >= 2)})
+    memory = InMemory.of(world.config, world.suites)
+    for day in range(8):
+        reasons = {"one": (("region",) if day < 5 else ("withdrawn",))} if day >= 2 else {}
+        memory.take(dataclasses.replace(world.run(day), denied_for=reasons))
+    told = [(found.run_id, found.headline) for found in memory.findings if found.kind is Kind.ACCESS]
+    assert [run for run, _ in told] == [3, 6]
+    assert "another reason since run 6 (withdrawn) than before (region)" in told[1][1]
 
 
 def test_denied_access_is_no_lost_skill() -> None:

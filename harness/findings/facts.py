@@ -73,7 +73,9 @@ def _access(
     if came == 0:
         return None
     now, before = denied >= DENIED_SHARE * came, state.fact.get("denied")
-    reasons = ", ".join(run.denied_for.get(stream.key.endpoint, ())) or "no reason given"
+    given = sorted(run.denied_for.get(stream.key.endpoint, ()))
+    reasons = ", ".join(given) or "no reason given"
+    earlier: Any = state.fact.get("reasons", [])
     words = ""
     if before is False and now:
         words = (
@@ -82,7 +84,13 @@ def _access(
         )
     elif before is True and not now:
         words = f"{stream.key.endpoint}: answers again in run {run.run_id}, after access had been denied"
-    return {"denied": now, "run": run.run_id}, int(came), words, "down" if now else "up"
+    elif now and earlier and given and not set(given) & set(earlier):
+        words = (
+            f"{stream.key.endpoint}: access is denied for another reason since run {run.run_id} ({reasons}) "
+            f"than before ({', '.join(earlier)})"
+        )
+    fact: dict[str, JSON] = {"denied": now, "run": run.run_id, "reasons": given if now else []}
+    return fact, int(came), words, "down" if now else "up"
 
 
 def _served(stream: Stream, state: StreamState, run: RunTallies) -> Seen | None:
