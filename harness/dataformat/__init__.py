@@ -31,7 +31,6 @@ from harness.dataformat.hashes import (
 )
 from harness.dataformat.lines import (
     LINES,
-    EndpointLine,
     EventData,
     ExchangeLine,
     FindingLine,
@@ -40,13 +39,12 @@ from harness.dataformat.lines import (
     ObservationLine,
     OriginData,
     PreviousRun,
-    ProbeLine,
     RunLine,
-    SuiteLine,
     format_of,
     kind_of,
 )
 from harness.dataformat.parts import Body
+from harness.dataformat.questions import EndpointLine, ProbeLine, SuiteLine
 
 __all__ = [
     "IMPORTED",

@@ -9,7 +9,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from harness.dataformat.hashes import plain_probe
-from harness.dataformat.lines import LINES, Line, ProbeLine, format_of
+from harness.dataformat.lines import LINES, Line, format_of
+from harness.dataformat.questions import ProbeLine
 
 _BY_FORMAT: Mapping[str, type[Line]] = {format_of(each): each for each in LINES}
 _MISTAKES = 3

@@ -12,16 +12,13 @@ from harness.dataformat.lines import (
     ExchangeLine,
     FindingLine,
     HeaderData,
-    MessageData,
     ObservationLine,
-    ProbeData,
-    ProbeLine,
     RequestData,
     ResponseData,
     TimingData,
-    ToolData,
 )
 from harness.dataformat.parts import Body
+from harness.dataformat.questions import MessageData, ProbeData, ProbeLine, ToolData
 from harness.records import Exchange, Message, Observation, Probe, RunHeader, Timing, Tool
 
 

@@ -6,15 +6,8 @@ import hashlib
 from collections.abc import Sequence
 from typing import Any
 
-from harness.dataformat.lines import (
-    EndpointLine,
-    ExchangeLine,
-    OriginData,
-    ProbeData,
-    ProbeLine,
-    RunLine,
-    SuiteLine,
-)
+from harness.dataformat.lines import ExchangeLine, OriginData, RunLine
+from harness.dataformat.questions import EndpointLine, ProbeData, ProbeLine, SuiteLine
 from harness.records import JSON, canonical_json
 
 ALGORITHM = "sha256"
