@@ -8,10 +8,12 @@ import importlib.util
 import io
 import json
 import shutil
+import sqlite3
 import stat
 import tarfile
 import zipfile
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -19,10 +21,11 @@ from typing import Any
 import pytest
 
 from harness import cli, custody
+from harness.claims import Finding, Kind, Standing, StreamKey, Tier, Verdict
 from harness.custody import layout
 from harness.errors import EvidenceError, UsageError
 from harness.records import RunStatus
-from harness.store import Store
+from harness.store import EventRow, Store, UpdateRow
 from tests.store_examples import ENDPOINTS, HOUR_US, START_US, begin, exchange, fill, header, observation
 
 NOW_US = START_US + 1_000 * HOUR_US
@@ -399,6 +402,43 @@ def test_a_file_that_is_not_listed_shows(
     index = json.loads(signed[layout.INDEX]) | {"made_by": "somebody"}
     made = pack(tmp_path / "b.zip", signed | {layout.INDEX: canonical(index)}, listed=False)
     assert problems(made) == ["bundle.sig: does not hold over bundle.json"]
+
+
+def test_findings_are_sealed_and_bundled(folder: Path, checker: ModuleType, tmp_path: Path) -> None:
+    """A finding is in the seal by its hash, in the bundle as it stands, and cannot be changed in either unseen."""
+    path = tmp_path / "t.db"
+    path.write_bytes((folder / "t.db").read_bytes())
+    key = custody.load_key(folder / "k.pem")
+    stream = StreamKey("gpt", "sums", "correct")
+    found = Finding(
+        "f1", Kind.CAPABILITY, Tier.INCIDENT, Verdict.CHANGE, stream, "It got worse.", START_US, 1, 1
+    )
+    with Store.open(path, mode="write") as store:
+        store.findings.open_period("real", START_US, START_US, "the first period", "{}")
+        store.findings.commit(UpdateRow(1, 1, 5, "findings/1", findings=(found,)), "real")
+        withdrawn = EventRow("f1", Standing.WITHDRAWN, "the days after are as before")
+        store.findings.commit(UpdateRow(2, 1, 6, "findings/1", events=(withdrawn,)), "real")
+        made = custody.make_seal(store, key, now_us=NOW_US + 2)
+    assert made is not None
+    assert [(each.run, made.manifest.findings[0].id) for each in made.manifest.runs] == [(4, "f1")]
+    assert (made.manifest.findings_chain.periods, made.manifest.findings_chain.updates) == (1, 2)
+    with Store.open(path, mode="read") as store:
+        assert custody.check_seals(store)[0] == []
+        custody.write_bundle(store, tmp_path / "b.zip")
+    files = unpack(tmp_path / "b.zip")
+    (line,) = (json.loads(each) for each in files[layout.FINDINGS].splitlines())
+    assert (line["finding"]["headline"], line["standing"]) == ("It got worse.", "withdrawn")
+    assert problems(tmp_path / "b.zip") == []
+    assert agrees(checker, tmp_path / "b.zip")
+    line["finding"]["headline"] = "It got better."
+    forged = pack(tmp_path / "forged.zip", files | {layout.FINDINGS: line_of(line)})
+    assert problems(forged) == ["findings.jsonl line 1: finding f1 is not the one that was sealed"]
+    assert not agrees(checker, forged)
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE findings SET body = replace(body, 'worse', 'better')")
+    with Store.open(path, mode="read") as store:
+        assert not store.verify().ok
+        assert "seals 3: finding f1 is not the one that was sealed" in map(str, custody.check_seals(store)[0])
 
 
 # --- hostile archives -------------------------------------------------------------------------

@@ -419,6 +419,31 @@ def test_timestamps_that_prove_nothing_are_refused(authority: Path, tmp_path: Pa
         timestamps.check(first, b"data", ())
 
 
+def test_certificates_out_of_order_are_told(authority: Path, tmp_path: Path) -> None:
+    """A reply with two certificates counts in DER's order, and in the other is refused in words that say so."""
+    folder = tmp_path / "two"
+    shutil.copytree(authority, folder)
+    config = (folder / "ts.cnf").read_text().replace(str(authority), str(folder))
+    (folder / "ts.cnf").write_text(config + f"certs = {folder}/ca.pem\n")
+    roots = custody.read_roots(folder / "ca.pem")
+    both = [openssl("x509", "-in", folder / name, "-outform", "DER") for name in ("ca.pem", "tsa.pem")]
+    kept: list[bytes] = []
+
+    def answer(query: bytes) -> bytes:
+        reply = reply_to(folder, query)
+        low, high = sorted(both, key=reply.index)
+        assert low + high in reply
+        kept.append(reply.replace(low + high, b"".join(sorted(both))))
+        return kept[-1]
+
+    with serving(answer) as url:
+        good = timestamps.obtain(url, b"data", roots, post)
+    assert timestamps.check(good, b"data", roots).service == "CN=Test TSA"
+    wrong_way = good.replace(b"".join(sorted(both)), b"".join(sorted(both, reverse=True)))
+    with pytest.raises(custody.TimestampError, match="its certificates are out of order"):
+        timestamps.check(wrong_way, b"data", roots)
+
+
 def test_a_timestamp_put_in_later_shows(path: Path, key: custody.SigningKey, authority: Path) -> None:
     """A stamp over another manifest, put in with the row's hash made again, is found."""
     roots = custody.read_roots(authority / "ca.pem")

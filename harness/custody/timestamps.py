@@ -147,6 +147,9 @@ def _decode(reply: bytes) -> TimeStampResponse:
             )
         _ = response.tst_info, response.signed_data
     except ValueError as error:
+        if "InvalidSetOrdering" in str(error):
+            words = "the reply is not in DER, as RFC 3161 asks (its certificates are out of order); use another service"
+            raise TimestampError(words) from error
         raise TimestampError(f"the reply is not a timestamp: {str(error)[:200]}") from error
     return response
 

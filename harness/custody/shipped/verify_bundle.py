@@ -67,23 +67,21 @@ def check_run(x, before, suites, endpoints):
     need(made == x["hash"], f"{where} does not match its hash")
     need(before is None or x["previous"]["hash"] == before["hash"], f"{where} does not follow the one before")
     need(suites >= set(x["suites"]) and endpoints >= set(x["endpoints"]), f"{where} used what is not here")
-    origin = x["origin"] and "import:" + form(x["origin"], "harness.origin/1", " ".join(x["origin"]))
-    imported = x["header"]["trigger"].startswith("import:")
-    need(
-        origin == (x["header"]["trigger"] if imported else None), f"{where} comes from elsewhere than it says"
-    )
+    trigger, origin = x["header"]["trigger"], x["origin"]
+    source = "import:" + form(origin, "harness.origin/1", " ".join(origin)) if origin else None
+    need(source == (trigger if trigger.startswith("import:") else None), f"{where} comes from elsewhere")
     previous, fields = x["hash"], "number event at_us status completed exchanges last"
     for event in x["events"]:
         previous = form(event, "harness.event/1", fields, previous=previous, run=x["run"])
         need(previous == event["hash"], f"event {event['number']} of {where} does not match its hash")
-    ended = x["events"] and x["events"][-1]["event"] == "finished"
-    told = (
-        {field: x["events"][-1][field] for field in ["status", "completed", "exchanges", "last"]}
-        if ended
-        else {}
+    last = x["events"][-1] if x["events"] else {"event": "resumed"}
+    going_on = last["event"] == "resumed"
+    told = {"status": "running", "finished_us": None} if going_on else last | {"finished_us": last["at_us"]}
+    stands = all(
+        x[field] == told.get(field, x[field])
+        for field in ["status", "finished_us", "completed", "exchanges", "last"]
     )
-    told |= {"finished_us": x["events"][-1]["at_us"]} if ended else {"finished_us": None, "status": "running"}
-    need(all(x[field] == told[field] for field in told), f"{where} does not stand as its last event says")
+    need(stands, f"{where} does not stand as its last event says")
 
 
 def check_exchange(x, run, mine, left_out, whole):
@@ -238,6 +236,13 @@ def check(names, opened):
     for x in lines(opened, "proofs.jsonl"):
         check_proof(x, seals[x["seal"]], found)
         sealed.add((x["run"], x["number"]))
+    known = {each["id"]: each["sha256"] for seal in seals.values() for each in seal["findings"]}
+    for x in lines(opened, "findings.jsonl"):
+        own = sha(canon(x["finding"]))
+        need(
+            known.get(x["finding"]["id"], own) == own,
+            f"finding {x['finding']['id']} is not the one that was sealed",
+        )
     count = sum((run, number) in sealed for run in found for number in found[run])
     total = sum(map(len, found.values()))
     print(f"intact: {total} exchanges in {len(runs)} runs, {count} of them under {len(seals)} seals")
