@@ -25,8 +25,10 @@ from harness.claims import Finding, Kind, Standing, StreamKey, Tier, Verdict
 from harness.custody import layout
 from harness.errors import EvidenceError, UsageError
 from harness.records import RunStatus
+from harness.runner.posting import post
 from harness.store import EventRow, Store, UpdateRow
 from tests.store_examples import ENDPOINTS, HOUR_US, START_US, begin, exchange, fill, header, observation
+from tests.timestamping import make_authority, reply_to, serving
 
 NOW_US = START_US + 1_000 * HOUR_US
 Files = dict[str, bytes]
@@ -402,6 +404,33 @@ def test_a_file_that_is_not_listed_shows(
     index = json.loads(signed[layout.INDEX]) | {"made_by": "somebody"}
     made = pack(tmp_path / "b.zip", signed | {layout.INDEX: canonical(index)}, listed=False)
     assert problems(made) == ["bundle.sig: does not hold over bundle.json"]
+
+
+def test_a_stamp_goes_with_its_seal(folder: Path, tmp_path: Path) -> None:
+    """The timestamp in a bundle is checked by the certificate the reader trusts: not another's, not another stamp."""
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl is not installed")
+    make_authority(tmp_path / "tsa")
+    make_authority(tmp_path / "other", "Other")
+    roots = custody.read_roots(tmp_path / "tsa" / "ca.pem")
+    path = tmp_path / "t.db"
+    path.write_bytes((folder / "t.db").read_bytes())
+    with (
+        serving(lambda query: reply_to(tmp_path / "tsa", query)) as url,
+        Store.open(path, mode="write") as store,
+    ):
+        service = custody.TimeService(url, roots, post)
+        custody.make_seal(store, custody.load_key(folder / "k.pem"), now_us=NOW_US + 3, service=service)
+        custody.write_bundle(store, tmp_path / "b.zip")
+    stamped = custody.verify_bundle(tmp_path / "b.zip", roots=roots)
+    assert stamped.problems == ()
+    assert any("seal 3: signed by" in note and "says CN=Test TSA" in note for note in stamped.notes)
+    assert any("not checked: name" in note for note in custody.verify_bundle(tmp_path / "b.zip").notes)
+    (told,) = problems(tmp_path / "b.zip", roots=custody.read_roots(tmp_path / "other" / "ca.pem"))
+    assert told.startswith("seals/seal-0003.tsr: the timestamp is not signed by a trusted service")
+    files = unpack(tmp_path / "b.zip")
+    moved = pack(tmp_path / "moved.zip", files | {"seals/seal-0002.tsr": files["seals/seal-0003.tsr"]})
+    assert problems(moved) == ["seals/seal-0002.tsr: the timestamp is over something else"]
 
 
 def test_findings_are_sealed_and_bundled(folder: Path, checker: ModuleType, tmp_path: Path) -> None:
