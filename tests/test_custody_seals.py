@@ -531,3 +531,16 @@ def test_the_root_is_made_from_the_rows(path: Path, key: custody.SigningKey) -> 
         assert (
             stored_root(store, made.manifest.model_copy(update={"runs": tuple(runs)})) != made.manifest.root
         )
+
+
+def test_long_work_tells_how_far_it_is(
+    path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where there is no terminal, plain lines on stderr say it; stdout has the result alone."""
+    assert cli.run(["verify", "--db", str(path)]) == 0
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr("harness.cli.bar._PLAIN_EVERY_S", 0.0)
+    assert cli.run(["verify", "--db", str(path), "--json"]) == 0
+    said = capsys.readouterr()
+    assert said.err == "checking: 25 of 25\n"
+    assert json.loads(said.out)["ok"]
