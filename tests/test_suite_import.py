@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness import interchange
 from harness.cli import run
 from harness.config import Config
 from harness.errors import ConfigError, UsageError
@@ -556,11 +555,6 @@ def test_the_commands(
     assert json.loads(capsys.readouterr().out)[0]["content_hash"] == made["content_hash"]
     assert run(["suite", "check", "probes/none"]) == 2
     assert "there is no such folder" in capsys.readouterr().err
-
-
-def test_the_public_names_are_sorted() -> None:
-    """The room's public names are listed in order."""
-    assert interchange.__all__ == sorted(interchange.__all__)
 
 
 @pytest.mark.skipif(not DATA.is_dir(), reason="the public probe sets are not beside the checkout")

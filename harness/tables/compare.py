@@ -164,7 +164,7 @@ def _rows(paired: pd.DataFrame, level: float) -> list[Row]:
             rows += _level(mine.assign(group=""), str(endpoint), "", "all", level)
         for suite, part in mine.groupby("suite", sort=True):
             rows += _level(part.assign(group=""), str(endpoint), str(suite), "suite", level)
-            for by in _LEVELS:
+            for by in (name for name in _LEVELS if name in part.columns):
                 known = part[part[by].notna() & (part[by] != "")]
                 if by == "language" and known[by].nunique() < 2:
                     continue  # every probe has a language: one for all divides nothing
