@@ -15,7 +15,7 @@ from harness.findings.ledger import REFERENCE_RUNS, SETTINGS
 from harness.findings.scores import Score, reference_shares
 from harness.findings.streams import Signal, Stream
 from harness.records import JSON, canonical_json, derive_seed
-from harness.stats.day_effect import DayEffect, DayEffectSettings
+from harness.stats.day_effect import DayEffectSettings, day_prior
 from harness.stats.day_effect_state import (
     DayEffectState,
     day_effect_from_bytes,
@@ -165,9 +165,8 @@ def step(
 
 
 def day_settings(stream: Stream, direction: Literal["down", "up"]) -> DayEffectSettings:
-    """Return the incident tier's settings for a stream: one day in ten may be five times as far off."""
-    effects = (DayEffect(0.9, stream.day_sd), DayEffect(0.1, 5 * stream.day_sd, 41))
-    return DayEffectSettings(effects=effects, direction=direction)
+    """Return the incident tier's settings for a stream: one day in twenty may lose answers at random."""
+    return DayEffectSettings(effects=day_prior(stream.day_sd), direction=direction)
 
 
 def _with_day(stream: Stream, state: StreamState, score: Score, n_probes: int) -> StreamState:

@@ -36,10 +36,12 @@ if TYPE_CHECKING:
     from harness.stats.day_effect import (
         CONTAMINATED,
         PLAIN,
+        ROBUST,
         DayEffect,
         DayEffectPaths,
         DayEffectSettings,
         day_effect_paths,
+        day_prior,
         fit_prior,
     )
     from harness.stats.day_effect_state import (
@@ -116,10 +118,12 @@ _ENGINES = {
     "day_effect": (
         "CONTAMINATED",
         "PLAIN",
+        "ROBUST",
         "DayEffect",
         "DayEffectPaths",
         "DayEffectSettings",
         "day_effect_paths",
+        "day_prior",
         "fit_prior",
     ),
     "day_effect_state": (
@@ -200,6 +204,7 @@ __all__ = [
     "CONTAMINATED",
     "LEVEL",
     "PLAIN",
+    "ROBUST",
     "ChangeEstimate",
     "DayEffect",
     "DayEffectPaths",
@@ -226,6 +231,7 @@ __all__ = [
     "day_effect_from_bytes",
     "day_effect_paths",
     "day_effect_to_bytes",
+    "day_prior",
     "detector_e",
     "difference_in_differences",
     "e_bh",

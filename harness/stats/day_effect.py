@@ -1,8 +1,9 @@
 """EB-DE: probe by probe prediction with an effect of the day. Fast, for incidents; not for claims to publish.
 
 Every probe's chance is predicted from all earlier runs. A run is compared under "as predicted" and under
-several drops, each averaged over what the day may have done to all probes at once; the ratios feed
-Shiryaev-Roberts sums. A second channel looks for a drop in few probes. `day_effect_paths` does many years at once.
+several drops, everywhere or in few probes, each averaged over what the day may have done to all probes at once: moved
+them together, or lost some of their answers. The ratios feed Shiryaev-Roberts sums. `day_effect_paths` does many
+years at once.
 """
 
 from __future__ import annotations
@@ -13,48 +14,67 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import betaln
+from scipy.special import betaln, expit
 
 from harness.stats.intervals import Floats
 
-VERSION = 1
+VERSION = 2
 """Version of the rule. A change that could alter any e raises it, and stored states are replayed."""
 
-_BLOCK = 1 << 16
-"""Numbers held at once while integrating over the day's effect: few enough for the cache."""
+_BLOCK = 1 << 15
+"""Numbers held at once while integrating over the day's effect: few enough for the processor's cache."""
+
+_LOST = (0.01, 0.03, 0.05, 0.08, 0.11, 0.15, 0.19, 0.24, 0.30, 0.37, 0.45, 0.55)
+"""Shares of lost answers at which a bad day is weighed: as close as a run of a thousand answers can tell apart."""
 
 
 @dataclass(frozen=True, slots=True)
 class DayEffect:
-    """One normal part of the prior of the day's effect on the logit of every probe."""
+    """One part of the prior of what a day does: a normal effect on the logit of every probe, and answers lost."""
 
     weight: float
     sd: float
     nodes: int = 11
     """Gauss-Hermite nodes; a wide part needs more, because the answers of a run tell effects apart."""
+    lost: float = 0.0
+    """Mean of an exponential share of all right answers that such a day loses at random; 0: none. Not used
+    when looking for a rise, which lost answers cannot feign."""
 
 
+def day_prior(sd: float, bad_days: float = 0.05, lost: float = 0.04) -> tuple[DayEffect, ...]:
+    """Return a prior that one bad day cannot get the better of.
+
+    Args:
+        sd: Of an ordinary day's effect on the logit of every probe.
+        bad_days: Share of days that lose answers at random besides (timeouts, outages, cut replies).
+        lost: Mean share that they lose.
+    """
+    return DayEffect(1 - bad_days, sd), DayEffect(bad_days, sd, 5, lost)
+
+
+ROBUST = day_prior(0.3)
 PLAIN = (DayEffect(1.0, 0.25),)
+"""No bad days: kept to show what they do."""
 CONTAMINATED = (DayEffect(0.9, 0.25), DayEffect(0.1, 1.25, 41))
-"""One day in ten is five times as far off: bounds what a single bad day can contribute."""
+"""One day in ten is five times as far off on the logit: kept to show that this does not help."""
 
 
 @dataclass(frozen=True, slots=True)
 class DayEffectSettings:
     """What is fixed, and published, before the first run."""
 
-    effects: tuple[DayEffect, ...] = PLAIN
+    effects: tuple[DayEffect, ...] = ROBUST
     direction: Literal["down", "up"] = "down"
-    losses: tuple[float, ...] = (0.03, 0.06, 0.12, 0.25, 0.5)
+    losses: tuple[float, ...] = (0.03, 0.06, 0.12, 0.25, 0.35)
     """Shares of right answers lost everywhere, looked for."""
-    shifts: tuple[float, ...] = (0.15, 0.3, 0.6, 1.2)
+    shifts: tuple[float, ...] = (0.3, 0.6)
     """Drops of the logit everywhere, looked for."""
+    sparse_losses: tuple[float, ...] = (0.5, 0.9)
+    """Shares of right answers lost by the probes hit, in the channel for changes in few."""
     sparse_share: float = 0.1
-    """Share of probes hit, in the channel for changes in few."""
-    sparse_loss: float = 0.5
-    """Share of right answers lost by those."""
-    window: int = 60
-    """Most runs since a change in few probes; bounds the state and the cost per run."""
+    """Share of probes hit, before anything is known of them."""
+    forgetting: float = 0.02
+    """Chance per run that what was learnt of which probes are hit is void, because the change began only now."""
     burn_in: int = 7
     """Runs before the first one that counts; the prior of the probes is fitted to them."""
     prior: tuple[float, float] | None = None
@@ -64,27 +84,37 @@ class DayEffectSettings:
         weights = [effect.weight for effect in self.effects]
         if not weights or min(weights) <= 0 or abs(sum(weights) - 1) > 1e-9:
             raise ValueError(f"weights of the day's effect must be positive and sum to 1, got {weights}")
-        if any(effect.sd < 0 or effect.nodes < 1 for effect in self.effects):
-            raise ValueError("the day's effect needs sd >= 0 and at least one node")
-        shares = (*self.losses, self.sparse_share, self.sparse_loss)
-        if not self.losses or not all(0 < share < 1 for share in shares):
-            raise ValueError(f"losses and sparse shares must lie strictly between 0 and 1, got {shares}")
-        if not all(shift > 0 for shift in self.shifts) or self.window < 1 or self.burn_in < 1:
-            raise ValueError("shifts must be positive, window and burn_in at least 1")
+        if any(effect.sd < 0 or effect.nodes < 1 or not 0 <= effect.lost < 1 for effect in self.effects):
+            raise ValueError(
+                "the day's effect needs sd >= 0, at least one node and a lost share within 0 .. 1"
+            )
+        shares = (*self.losses, *self.sparse_losses, self.sparse_share, self.forgetting)
+        if not self.losses or not self.sparse_losses or not all(0 < share < 1 for share in shares):
+            raise ValueError(f"losses, shares and forgetting must lie strictly between 0 and 1, got {shares}")
+        if not all(shift > 0 for shift in self.shifts) or self.burn_in < 1:
+            raise ValueError("shifts must be positive and burn_in at least 1")
         if self.prior is not None and min(self.prior) <= 0:
             raise ValueError(f"the prior must be positive, got {self.prior}")
 
     @property
-    def n_alternatives(self) -> int:
-        """How many drops the dense channel looks for."""
+    def n_dense(self) -> int:
+        """How many drops everywhere are looked for; those in few probes come after them."""
         return len(self.losses) + len(self.shifts)
+
+    @property
+    def n_alternatives(self) -> int:
+        """How many drops are looked for."""
+        return self.n_dense + len(self.sparse_losses)
 
 
 @dataclass(frozen=True, slots=True)
 class Nodes:
-    """The prior of the day's effect as points with weights."""
+    """The prior of what a day does, as points with weights."""
 
     at: Floats
+    """Effect on the logit."""
+    lost: Floats
+    """Share of right answers lost."""
     log_weight: Floats
 
 
@@ -93,22 +123,36 @@ class DayEffectPaths:
     """Log Shiryaev-Roberts statistics after each run, shape (streams, runs); -inf before the first that counts."""
 
     log_dense: Floats
+    """Mean over drops everywhere."""
     log_sparse: Floats
+    """Mean over drops in few probes."""
     log_e: Floats
-    """Log of the mean of both: what the alarm looks at."""
+    """Log of the mean over all: what the alarm looks at."""
     day: Floats
     """Posterior mean of the day's effect under no change, logit; NaN before the first run that counts."""
 
 
-def day_nodes(effects: tuple[DayEffect, ...]) -> Nodes:
-    """Return the quadrature points of a mixture of normal effects."""
-    at, weights = [], []
-    for effect in effects:
+def day_nodes(settings: DayEffectSettings) -> Nodes:
+    """Return the quadrature points of the prior of what a day does."""
+    at, lost, weights = [], [], []
+    for effect in settings.effects:
         x, w = np.polynomial.hermite_e.hermegauss(effect.nodes if effect.sd else 1)
-        at.append(effect.sd * x)
-        weights.append(effect.weight * w / w.sum())
-    joined = np.concatenate(weights)
-    return Nodes(np.concatenate(at)[joined > 0], np.log(joined[joined > 0]))
+        shares, mass = _lost_shares(effect.lost if settings.direction == "down" else 0.0)
+        at.append(np.repeat(effect.sd * x[None], len(shares), axis=0).ravel())
+        lost.append(np.repeat(shares, len(x)))
+        weights.append((effect.weight * mass[:, None] * w / w.sum()).ravel())
+    kept = np.concatenate(weights) > 0
+    return Nodes(np.concatenate(at)[kept], np.concatenate(lost)[kept], np.log(np.concatenate(weights)[kept]))
+
+
+def _lost_shares(mean: float) -> tuple[Floats, Floats]:
+    """Return shares of lost answers and the mass that an exponential law with this mean has around each."""
+    if not mean:
+        return np.zeros(1), np.ones(1)
+    shares = np.array(_LOST)
+    edges = np.concatenate([[0.0], (shares[1:] + shares[:-1]) / 2, [1.0]])
+    mass = np.exp(-edges[:-1] / mean) - np.exp(-edges[1:] / mean)
+    return shares, mass / mass.sum()
 
 
 def fit_prior(successes: npt.ArrayLike, trials: npt.ArrayLike) -> tuple[float, float]:
@@ -134,75 +178,88 @@ def fit_prior(successes: npt.ArrayLike, trials: npt.ArrayLike) -> tuple[float, f
     return float(a[best][0]), float(b[best][0])
 
 
-def dense_step(
-    x: Floats, r: Floats, q: Floats, settings: DayEffectSettings, nodes: Nodes
-) -> tuple[Floats, Floats]:
+def changed_odds(q: Floats, log_hit: Floats, settings: DayEffectSettings) -> Floats:
+    """Return the odds of a right answer as predicted and under every drop.
+
+    Args:
+        q: Predicted chances from all earlier runs, shape (streams, probes).
+        log_hit: Log evidence that a probe is among the few hit, shape (streams, sparse drops, probes).
+        settings: Drops q' = q (1 - d), logit q' = logit q - c, and q' = q (1 - w d), w the probability of being hit.
+
+    Returns:
+        Shape (streams, 1 + alternatives, probes).
+    """
+    odds = q / (1 - q)
+    hit = expit(log_hit + log(settings.sparse_share / (1 - settings.sparse_share)))
+    left = [*(1 - loss for loss in settings.losses), *(np.exp(-shift) for shift in settings.shifts)]
+    n_losses = len(settings.losses)
+    whole = [odds]
+    whole += [q * part / (1 - q * part) for part in left[:n_losses]]
+    whole += [odds * part for part in left[n_losses:]]
+    for place, loss in enumerate(settings.sparse_losses):
+        few = q * (1 - hit[:, place] * loss)
+        whole.append(few / (1 - few))
+    return np.stack(whole, axis=1)
+
+
+def run_ratios(x: Floats, r: Floats, odds: Floats, nodes: Nodes) -> tuple[Floats, Floats]:
     """Return the log ratios of one run for every drop, and the day's effect under no change.
 
-        e(alt) = int prod_k Bin(x_k; r_k, expit(logit q'_k + z)) dP(z) / the same with q_k
+        e(alt) = int prod_k Bin(x_k; r_k, (1-l) expit(logit q'_k + z)) dP(z, l) / the same with q_k
 
     Args:
         x: Successes, shape (streams, probes).
         r: Trials, 0 where missing.
-        q: Predicted chances from all earlier runs.
-        settings: Drops q' = q (1 - d) and logit q' = logit q - c.
-        nodes: Of the prior of z.
+        odds: From `changed_odds`.
+        nodes: Of the prior of z and l.
 
     Returns:
-        Shapes (streams, alternatives) and (streams,).
+        Shapes (streams, alternatives) and (streams,): the latter the posterior mean of z.
     """
-    scaled = [q * (1 - loss) for loss in settings.losses]
-    odds = q / (1 - q)
-    stack = np.stack(
-        [odds, *(part / (1 - part) for part in scaled), *(odds * np.exp(-c) for c in settings.shifts)], axis=1
-    )
-    gain = (x[:, None, :] * np.log(stack)).sum(-1)
-    total = x.sum(-1)
-    logs = np.empty((*gain.shape, nodes.at.size))
-    most = float(r.max())
-    alike = bool(((r == 0) | (r == most)).all())
-    masked = stack * (r > 0)[:, None, :] if alike else stack
-    block = max(1, _BLOCK // stack.size)
-    for start in range(0, nodes.at.size, block):
-        part = slice(start, start + block)
-        terms = masked[:, :, None, :] * np.exp(nodes.at[part])[:, None]
-        if alike:
-            logs[..., part] = -most * _log_product(terms)
-        else:
-            logs[..., part] = -(np.log1p(terms) * r[:, None, None, :]).sum(-1)
-    logs += gain[..., None] + total[:, None, None] * nodes.at + nodes.log_weight
+    wrong = r - x
+    gain = (x[:, None, :] * np.log(odds)).sum(-1)
+    effects, place = np.unique(nodes.at, return_inverse=True)
+    # (1-l) p has odds o e^z (1-l) / (1 + l o e^z): every answer brings 1 / (1 + o e^z), a wrong one 1 + l o e^z.
+    every = _log_products(odds, r, np.exp(effects))[..., place]
+    logs = gain[..., None] - every + x.sum(-1)[:, None, None] * (nodes.at + np.log1p(-nodes.lost))
+    bad = nodes.lost > 0
+    if bad.any():
+        # Only probes with a wrong answer matter here: they are gathered first.
+        most = max(1, int((wrong > 0).sum(-1).max()))
+        order = np.argsort(wrong <= 0, axis=-1, kind="stable")[:, :most]
+        few = np.take_along_axis(odds, order[:, None, :], axis=-1)
+        scale = nodes.lost[bad] * np.exp(nodes.at[bad])
+        logs[..., bad] += _log_products(few, np.take_along_axis(wrong, order, axis=-1), scale)
+    logs += nodes.log_weight
     whole = np.logaddexp.reduce(logs, axis=-1)
     day = (np.exp(logs[:, 0] - whole[:, :1]) * nodes.at).sum(-1)
     return whole[:, 1:] - whole[:, :1], day
 
 
-def sparse_step(x: Floats, r: Floats, q: Floats, day: Floats, loss: float) -> Floats:
-    """Return each probe's log ratio for the loss of a share of its right answers, the day's drop taken out.
+def learn_hits(log_hit: Floats, x: Floats, r: Floats, q: Floats, settings: DayEffectSettings) -> Floats:
+    """Return the evidence that each probe is among the few hit, after one more run.
 
-    Args:
-        x: Successes, shape (..., probes).
-        r: Trials, 0 where missing: such a probe gives 0.
-        q: Predicted chances.
-        day: The day's effect, shape (...); only a drop is taken out.
-        loss: Share lost.
+        A_k <- (f + (1-f) A_k) (1-d)^x ((1 - q(1-d)) / (1-q))^(r-x)
+
+    The day's effect is left in: this only says where the next run is expected to be worse, and any guess made
+    before that run keeps its ratio fair.
     """
-    odds = q / (1 - q) * np.exp(np.minimum(day, 0.0))[..., None]
-    # (1 - q(1-d)) / (1-q) with q / (1-q) = odds
-    ratio: Floats = x * log(1 - loss) + (r - x) * np.log1p(odds * loss)
-    return ratio
+    loss = np.array(settings.sparse_losses)[:, None]
+    fresh = np.logaddexp(log(settings.forgetting), log(1 - settings.forgetting) + log_hit)
+    odds = (q / (1 - q))[:, None, :]
+    told = x[:, None, :] * np.log1p(-loss) + (r - x)[:, None, :] * np.log1p(odds * loss)
+    learnt: Floats = fresh + told
+    return learnt
 
 
-def sparse_sum(since: Floats, share: float) -> Floats:
-    """Return the log of the sum over starts of prod_k (1 - share + share L_k), shape (streams,).
+def log_means(sums: Floats, settings: DayEffectSettings) -> tuple[Floats, Floats, Floats]:
+    """Return the logs of the mean over drops everywhere, in few probes, and over all."""
 
-    Args:
-        since: Log L per start and probe, shape (streams, starts, probes).
-        share: Share of probes hit.
-    """
-    with np.errstate(over="ignore"):
-        each = np.log1p(share * np.expm1(np.minimum(since, 500.0)))
-    whole: Floats = np.logaddexp.reduce(each.sum(-1), axis=-1)
-    return whole
+    def mean(part: Floats) -> Floats:
+        whole: Floats = np.logaddexp.reduce(part, axis=-1) - log(part.shape[-1])
+        return whole
+
+    return mean(sums[..., : settings.n_dense]), mean(sums[..., settings.n_dense :]), mean(sums)
 
 
 def day_effect_paths(
@@ -223,11 +280,11 @@ def day_effect_paths(
             f"tallies must be (streams, runs, probes) with successes within 0 .. trials, got {x.shape}"
         )
     streams, runs, probes = x.shape
-    nodes = day_nodes(fixed.effects)
+    nodes = day_nodes(fixed)
     right, asked = np.zeros((2, streams, probes))
     sums = np.full((streams, fixed.n_alternatives), -np.inf)
-    since = np.zeros((streams, 0, probes))
-    dense, sparse, day = np.full((3, streams, runs), -np.inf)
+    log_hit = np.zeros((streams, len(fixed.sparse_losses), probes))
+    dense, sparse, both, day = np.full((4, streams, runs), -np.inf)
     day[:] = np.nan
     a = b = np.ones((streams, 1))
     for run in range(runs):
@@ -239,14 +296,39 @@ def day_effect_paths(
             a, b = (np.array(side)[:, None] for side in zip(*fitted, strict=True))
         if run >= fixed.burn_in:
             q = (right + a) / (asked + a + b)
-            ratios, day[:, run] = dense_step(now, each, q, fixed, nodes)
+            ratios, day[:, run] = run_ratios(now, each, changed_odds(q, log_hit, fixed), nodes)
             sums = np.logaddexp(sums, 0.0) + ratios
-            dense[:, run] = np.logaddexp.reduce(sums, axis=1) - log(fixed.n_alternatives)
-            moved = sparse_step(now, each, q, day[:, run], fixed.sparse_loss)[:, None, :]
-            since = np.concatenate([since, np.zeros_like(moved)], axis=1)[:, -fixed.window :] + moved
-            sparse[:, run] = sparse_sum(since, fixed.sparse_share)
+            log_hit = learn_hits(log_hit, now, each, q, fixed)
+            dense[:, run], sparse[:, run], both[:, run] = log_means(sums, fixed)
         right, asked = right + now, asked + each
-    return DayEffectPaths(dense, sparse, np.logaddexp(dense, sparse) - log(2), day)
+    return DayEffectPaths(dense, sparse, both, day)
+
+
+def _log_products(odds: Floats, weights: Floats, scales: Floats) -> Floats:
+    """Return sum_k w_k ln(1 + c o_k) for every scale c.
+
+    Args:
+        odds: Shape (streams, alternatives, probes).
+        weights: Shape (streams, probes).
+        scales: Shape (scales,).
+
+    Returns:
+        Shape (streams, alternatives, scales).
+    """
+    out = np.empty((*odds.shape[:2], scales.size))
+    most = float(weights.max())
+    # Where all weights are alike, or 0, few logarithms will do: factors are multiplied first.
+    alike = bool(((weights == 0) | (weights == most)).all())
+    masked = odds * (weights > 0)[:, None, :] if alike else odds
+    block = max(1, _BLOCK // odds.size)
+    for start in range(0, scales.size, block):
+        part = slice(start, start + block)
+        terms = masked[:, :, None, :] * scales[part, None]
+        if alike:
+            out[..., part] = most * _log_product(terms)
+        else:
+            out[..., part] = (np.log1p(terms) * weights[:, None, None, :]).sum(-1)
+    return out
 
 
 def _log_product(terms: Floats) -> Floats:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
-from math import log
 from typing import Any
 
 import numpy as np
@@ -12,22 +11,23 @@ from harness.stats.day_effect import (
     VERSION,
     DayEffect,
     DayEffectSettings,
+    changed_odds,
     day_nodes,
-    dense_step,
     fit_prior,
-    sparse_step,
-    sparse_sum,
+    learn_hits,
+    log_means,
+    run_ratios,
 )
 from harness.stats.intervals import Floats
-from harness.stats.normal_scores import PARTS, as_parts, encode
-from harness.stats.packing import Codes, Frame, pack_codes, unpack_codes
+from harness.stats.normal_scores import PARTS, as_parts
+from harness.stats.packing import Frame
 
 _FRAME = Frame(b"EBDE", VERSION, "EB-DE")
 
 
 @dataclass(frozen=True, slots=True)
 class DayEffectState:
-    """All that the next run needs: sums per probe, and the tallies of the last runs."""
+    """All that the next run needs: sums per probe, and the evidence."""
 
     settings: DayEffectSettings
     n_probes: int
@@ -38,17 +38,14 @@ class DayEffectState:
     prior: tuple[float, float] | None = None
     """Fixed when the burn-in ends."""
     sums: tuple[float, ...] = ()
-    """Log Shiryaev-Roberts sums of the dense channel; empty before the first run that counts."""
-    pairs: tuple[tuple[int, int], ...] = ((0, 0),)
-    """The different tallies met, as in NS-SR's state."""
-    cells: bytes = b""
-    """Index into `pairs` for the counted runs of the window: little-endian 16 bit, runs x probes."""
-    days: tuple[float, ...] = ()
-    """The day's effect in those runs."""
+    """Log Shiryaev-Roberts sums, drops everywhere before drops in few; empty before the first run that counts."""
+    hits: bytes = b""
+    """Log evidence that each probe is among the few hit: little-endian doubles, sparse drops x probes."""
 
-    def codes(self) -> Codes:
-        """Return the coded tallies of the window, shape (runs in the window, n_probes)."""
-        return np.frombuffer(self.cells, dtype="<u2").reshape(len(self.days), self.n_probes)
+    def log_hit(self) -> Floats:
+        """Return the evidence that each probe is among the few hit, shape (sparse drops, n_probes)."""
+        shape = (len(self.settings.sparse_losses), self.n_probes)
+        return np.frombuffer(self.hits, dtype="<f8").reshape(shape) if self.hits else np.zeros(shape)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +57,11 @@ class DayEffectStep:
     counted: bool
     """False during the burn-in."""
     log_e: float
-    """Log of the mean of both channels; -inf during the burn-in. Alarm at H / alpha, as for NS-SR."""
+    """Log of the mean over all drops; -inf during the burn-in. Alarm at H / alpha, as for NS-SR."""
     log_dense: float
+    """The same over drops everywhere."""
     log_sparse: float
+    """The same over drops in few probes."""
     day: float | None
     """The day's effect if nothing changed, on the logit; None during the burn-in."""
 
@@ -85,13 +84,17 @@ def step_day_effect(
 ) -> tuple[DayEffectState, DayEffectStep]:
     """Take in one run's successes and trials per probe.
 
-    Hypothesis: given the day's effect, answers are independent, each probe keeps its chance, and the day's
-    effect is drawn anew from the prior. With q_k = (S_k + a) / (n_k + a + b) from all *earlier* runs,
-    every drop's ratio e (see `dense_step`) enters S <- (1 + S) e; the sums are averaged over drops. The sparse
-    channel sums prod_k (1 - s + s L_k) over starts within the window. Both are averaged.
+    Hypothesis: given what the day did, answers are independent, each probe keeps its chance, and what days do is
+    drawn anew from the prior: an effect z on the logit of all probes and, on a bad day, a share l of right answers
+    lost at random. With q_k = (S_k + a) / (n_k + a + b) from all *earlier* runs, every drop's ratio e (see
+    `run_ratios`) enters S <- (1 + S) e, and the sums are averaged. Drops in few probes weigh each probe by what
+    earlier runs say of its being hit (`learn_hits`). As every weight is fixed before the run and day effects are
+    integrated out above and below alike, E[e] = 1 while the hypothesis holds, so that S - t is a martingale and
+    S reaches H / alpha within H runs with probability at most alpha.
 
-    Assumptions: those just named. They fail on bad days that the prior does not hold: with the plain prior
-    nearly nine null years in ten with 10% bad days raise an alarm. Hence incidents, to be confirmed or withdrawn.
+    Assumptions: those just named, and predictions as good as the fitted Beta prior makes them. Days that are
+    worse, or worse more often, than the prior says may raise false alarms; hence incidents, to be confirmed or
+    withdrawn.
     Direction: `log_e` grows with a drop (a rise, if the settings say up: failures then take the place
     of successes).
 
@@ -107,7 +110,8 @@ def step_day_effect(
         ValueError: as `step_tallies`.
 
     Source: Shin, Ramdas and Rinaldo (2024), 2203.03532 (Shiryaev-Roberts e-detectors with a predictive plug-in);
-    Efron (2010), Large-Scale Inference (empirical Bayes).
+    Efron (2010), Large-Scale Inference (empirical Bayes); Tukey (1960), A survey of sampling from contaminated
+    distributions (a prior with bad days).
     """
     fixed = state.settings
     parts, each = as_parts(successes, trials, (state.n_probes,))
@@ -124,35 +128,27 @@ def step_day_effect(
         return after, DayEffectStep(state.runs + 1, False, -np.inf, -np.inf, -np.inf, None)
     a, b = prior = state.prior or fixed.prior or fit_prior(right / PARTS, asked)
     q = (right / PARTS + a) / (asked + a + b)
-    x, r = parts[None] / PARTS, each[None].astype(np.float64)
-    ratios, day = dense_step(x, r, q[None], fixed, day_nodes(fixed.effects))
+    x, r, log_hit = parts[None] / PARTS, each[None].astype(np.float64), state.log_hit()[None]
+    ratios, day = run_ratios(x, r, changed_odds(q[None], log_hit, fixed), day_nodes(fixed))
     sums = np.array(state.sums) if state.sums else np.full(fixed.n_alternatives, -np.inf)
     sums = np.logaddexp(sums, 0.0) + ratios[0]
-    row, pairs = encode(parts, each, state.pairs)
-    codes = np.vstack([state.codes(), row])[-fixed.window :]
-    days = (*state.days, float(day[0]))[-fixed.window :]
     after = replace(
         after,
         prior=prior,
         sums=tuple(float(v) for v in sums),
-        pairs=pairs,
-        cells=codes.astype("<u2").tobytes(),
-        days=days,
+        hits=learn_hits(log_hit, x, r, q[None], fixed).astype("<f8").tobytes(),
     )
-    dense = float(np.logaddexp.reduce(sums)) - log(sums.size)
-    sparse = float(sparse_sum(_since(after, prior)[None], fixed.sparse_share)[0])
-    mean = float(np.logaddexp(dense, sparse)) - log(2)
+    dense, sparse, mean = (float(v) for v in log_means(sums, fixed))
     return after, DayEffectStep(after.runs, True, mean, dense, sparse, float(day[0]))
 
 
 def restart_day_effect(state: DayEffectState) -> DayEffectState:
     """Return the state with its evidence set back to nothing and what it knows of the probes kept."""
-    return replace(state, sums=(), pairs=((0, 0),), cells=b"", days=())
+    return replace(state, sums=(), hits=b"")
 
 
 def day_effect_to_bytes(state: DayEffectState) -> bytes:
     """Return the state as bytes, with the version of the rule that made it; compare states once decoded."""
-    planes, order = pack_codes(state.codes(), len(state.pairs))
     header = {
         "settings": asdict(state.settings),
         "n_probes": state.n_probes,
@@ -161,11 +157,8 @@ def day_effect_to_bytes(state: DayEffectState) -> bytes:
         "asked": state.asked,
         "prior": state.prior,
         "sums": state.sums,
-        "days": state.days,
-        "pairs": state.pairs,
-        "order": order,
     }
-    return _FRAME.seal(header, planes)
+    return _FRAME.seal(header, state.hits)
 
 
 def day_effect_from_bytes(stored: bytes) -> DayEffectState:
@@ -174,19 +167,19 @@ def day_effect_from_bytes(stored: bytes) -> DayEffectState:
     Raises:
         ValueError: not a state of this engine, damaged, or of another version (replay the stored runs then).
     """
-    header, planes = _FRAME.open(stored)
+    header, hits = _FRAME.open(stored)
     try:
         fields = header["settings"]
         settings = DayEffectSettings(
             **(
                 fields
-                | {key: tuple(fields[key]) for key in ("losses", "shifts")}
+                | {key: tuple(fields[key]) for key in ("losses", "shifts", "sparse_losses")}
                 | {"effects": tuple(DayEffect(**effect) for effect in fields["effects"])}
                 | {"prior": None if fields["prior"] is None else tuple(fields["prior"])}
             )
         )
-        days = tuple(float(day) for day in header["days"])
-        codes = unpack_codes(planes, len(days), header["n_probes"], header["order"])
+        if len(hits) not in (0, 8 * len(settings.sparse_losses) * header["n_probes"]):
+            raise ValueError(f"{len(hits)} bytes of evidence on {header['n_probes']} probes")
         return DayEffectState(
             settings=settings,
             n_probes=header["n_probes"],
@@ -195,25 +188,7 @@ def day_effect_from_bytes(stored: bytes) -> DayEffectState:
             asked=tuple(header["asked"]),
             prior=None if header["prior"] is None else (header["prior"][0], header["prior"][1]),
             sums=tuple(header["sums"]),
-            pairs=tuple((int(parts), int(each)) for parts, each in header["pairs"]),
-            cells=codes.astype("<u2").tobytes(),
-            days=days,
+            hits=hits,
         )
     except (KeyError, TypeError, IndexError, ValueError) as problem:
         raise ValueError(_FRAME.damaged) from problem
-
-
-def _since(state: DayEffectState, prior: tuple[float, float]) -> Floats:
-    """Return each probe's log ratio since every start in the window, shape (starts, probes).
-
-    Recomputed from the tallies rather than stored: a run's prediction is what the sums were before it.
-    """
-    met = np.array(state.pairs, dtype=np.float64)
-    codes = state.codes()
-    x, r = met[:, 0][codes] / PARTS, met[:, 1][codes]
-    later_x, later_r = (np.cumsum(part[::-1], axis=0)[::-1] for part in (x, r))
-    a, b = prior
-    q = (np.array(state.right) / PARTS - later_x + a) / (np.array(state.asked) - later_r + a + b)
-    ratios = sparse_step(x, r, q, np.array(state.days), state.settings.sparse_loss)
-    since: Floats = np.cumsum(ratios[::-1], axis=0)[::-1]
-    return since
