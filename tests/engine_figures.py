@@ -15,15 +15,12 @@ import numpy.typing as npt
 from scipy.stats import binom, norm
 
 from harness.stats import (
-    CONTAMINATED,
-    DayEffectSettings,
     NormalScorePaths,
     NormalScoreSettings,
     alarm_threshold,
     anscombe,
     anscombe_scores,
     average,
-    day_effect_paths,
     estimate_change,
     follow,
     log_e_mcnemar,
@@ -116,10 +113,10 @@ def normal_scores_null(years: int = 1_000) -> list[str]:
 
 
 def delay_table(years: int = 200) -> list[str]:
-    """Days until a change is found, of NS-SR and EB-DE on the same answers."""
+    """Days until NS-SR finds a change."""
     rows = [
-        "| change | NS-SR tallies | NS-SR pass rate | EB-DE | EB-DE, contaminated |",
-        "|---|--:|--:|--:|--:|",
+        "| change | NS-SR tallies | NS-SR pass rate |",
+        "|---|--:|--:|",
     ]
     for name, change in CHANGES:
         rng = rng_for("delay", name)
@@ -129,34 +126,9 @@ def delay_table(years: int = 200) -> list[str]:
             for path in (
                 tallies(right, 1, rng).log_e_down,
                 scalars(right.mean(2), rng).log_e_down,
-                day_effect_paths(right, 1).log_e,
-                day_effect_paths(right[:60], 1, DayEffectSettings(effects=CONTAMINATED)).log_e,
             )
         ]
         rows.append(f"| {name} | {' | '.join(cells)} |")
-    return rows
-
-
-def day_effect_null(years: int = 100) -> list[str]:
-    """False alarms of EB-DE per null year."""
-    rows = ["| days | dense | sparse | both |", "|---|--:|--:|--:|"]
-    for world in WORLDS:
-        paths = day_effect_paths(draw_years(world, Change(), rng_for("ebde", world.name), years=years), 1)
-        rows.append(
-            f"| {world.name} | {share(paths.log_dense)} | {share(paths.log_sparse)} | {share(paths.log_e)} |"
-        )
-    return rows
-
-
-def day_effect_contaminated(years: int = 20) -> list[str]:
-    """False alarms of EB-DE with the contaminated prior."""
-    rows = ["| days | dense | sparse | both |", "|---|--:|--:|--:|"]
-    for world in (w for w in WORLDS if w.name in ("identical days", "10% bad days")):
-        right = draw_years(world, Change(), rng_for("contaminated", world.name), years=years)
-        paths = day_effect_paths(right, 1, DayEffectSettings(effects=CONTAMINATED))
-        rows.append(
-            f"| {world.name} | {share(paths.log_dense)} | {share(paths.log_sparse)} | {share(paths.log_e)} |"
-        )
     return rows
 
 
@@ -364,8 +336,6 @@ def cost() -> list[str]:
 TABLES: dict[str, Callable[[], list[str]]] = {
     "normal-scores-null": normal_scores_null,
     "delays": delay_table,
-    "day-effect-null": day_effect_null,
-    "day-effect-contaminated": day_effect_contaminated,
     "haar-coverage": haar_coverage,
     "haar-as-alarm": haar_as_alarm,
     "refusals": refusals,

@@ -230,7 +230,7 @@ class Findings(Section):
     """Chance of any false persistent finding in a year, over everything this file watches."""
     incident_alpha: float = Field(default=0.05, gt=0, le=0.5, allow_inf_nan=False)
     """The same for incidents, the fast and provisional tier."""
-    incident_day_sd: float = Field(default=0.25, gt=0, le=3, allow_inf_nan=False)
+    incident_day_sd: float = Field(default=0.3, gt=0, le=3, allow_inf_nan=False)
     """How much ordinary days may differ for the incident tier, as a standard deviation on the logit scale."""
     horizon_days: int = Field(default=365, ge=30, le=3_660)
     """Days for which the chances above hold; after so many days evidence starts anew."""
