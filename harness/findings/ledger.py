@@ -188,7 +188,11 @@ def _settings(config: Config, suites: Mapping[str, Suite]) -> dict[str, JSON]:
     rules: dict[str, JSON] = {
         "findings": VERSION,
         "normal_scores": normal_scores.VERSION,
-        "day_effect": {"version": day_effect.VERSION, "bad_days": 0.1, "bad_day_sds": 5},
+        "day_effect": {
+            "version": day_effect.VERSION,
+            "bad_days": day_effect.BAD_DAYS,
+            "lost": day_effect.LOST,
+        },
         "rank_bets": {
             "version": rank_bets.VERSION,
             "widths": list(rank_bets.WIDTHS),

@@ -41,12 +41,19 @@ class DayEffect:
     when looking for a rise, which lost answers cannot feign."""
 
 
-def day_prior(sd: float, bad_days: float = 0.05, lost: float = 0.04) -> tuple[DayEffect, ...]:
+BAD_DAYS = 0.05
+"""Share of days that are foreseen to lose answers at random (timeouts, outages, cut replies)."""
+
+LOST = 0.04
+"""Mean share of right answers that they lose."""
+
+
+def day_prior(sd: float, bad_days: float = BAD_DAYS, lost: float = LOST) -> tuple[DayEffect, ...]:
     """Return a prior that one bad day cannot get the better of.
 
     Args:
         sd: Of an ordinary day's effect on the logit of every probe.
-        bad_days: Share of days that lose answers at random besides (timeouts, outages, cut replies).
+        bad_days: Share of days that lose answers at random besides.
         lost: Mean share that they lose.
     """
     return DayEffect(1 - bad_days, sd), DayEffect(bad_days, sd, 5, lost)

@@ -1,0 +1,115 @@
+"""Quick forms of docs/validation: false alarms, delays, bets on ranks and rivals, seeded; full tables are slow tests."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks import rivals
+from harness.stats import DayEffectSettings, alarm_threshold, day_effect_paths, follow, tally_p
+from harness.stats.rank_bets import RankBets, bet
+from harness.stats.worlds import QUIET, WORLDS, Change, World, draw_years
+from tests import floor_figures, robust_figures
+
+PAGES = Path(__file__).parent.parent / "docs" / "validation"
+FULL = {
+    (page, name): table
+    for page, tables in (("robust", robust_figures.TABLES), ("floor", floor_figures.TABLES))
+    for name, table in tables.items()
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("page", "name"), FULL)
+def test_documented_figures_are_the_measured_ones(page: str, name: str) -> None:
+    """The pages hold exactly what the seeded simulations give, table by table."""
+    shown = re.search(
+        rf"<!-- {page}_figures: {name} -->\n(.*?)\n<!-- end -->",
+        (PAGES / f"{page}.md").read_text(encoding="utf-8"),
+        flags=re.DOTALL,
+    )
+    assert shown is not None
+    assert shown[1] == "\n".join(FULL[page, name]())
+
+
+@pytest.mark.parametrize(
+    ("page", "tag", "tables"),
+    [
+        ("robust", "robust_figures", robust_figures.TABLES),
+        ("floor", "floor_figures", floor_figures.TABLES),
+        ("rivals", "rivals", rivals.TABLES),
+    ],
+)
+def test_every_table_stands_on_its_page(
+    page: str, tag: str, tables: dict[str, Callable[[], list[str]]]
+) -> None:
+    """Each table that can be printed is on the page, and no other is."""
+    names = re.findall(rf"<!-- {tag}: (\S+) -->", (PAGES / f"{page}.md").read_text(encoding="utf-8"))
+    assert sorted(names) == sorted(tables)
+
+
+@pytest.mark.parametrize("world", [w for w in WORLDS if w.name in ("10% bad days", "day noise, logit sd .4")])
+def test_the_incident_tier_holds_on_bad_and_noisy_days(world: World) -> None:
+    """Of ten null years at most one reaches the alarm at 2%: one year above it has a chance of 18% at the bound."""
+    most = robust_figures.largest(world, DayEffectSettings(), 10)
+    assert (most >= alarm_threshold(365, 0.02)).sum() <= 1
+
+
+def test_the_incident_tier_is_fast_at_every_size() -> None:
+    """Median runs of 15 changes: at most 2, 5 and 10 for 20, 10 and 5 points, 9 for half of a tenth of the probes."""
+    rng = np.random.default_rng(1)
+    for change, most in (
+        (Change("uniform", 0.20), 2),
+        (Change("uniform", 0.10), 5),
+        (Change("uniform", 0.05), 10),
+        (Change("sparse", 0.50), 9),
+    ):
+        right = draw_years(QUIET, change, rng, years=15, runs=45)
+        hit = day_effect_paths(right, 1).log_e >= alarm_threshold(365, 0.02)
+        assert np.median(np.where(hit.any(1), hit.argmax(1) - 29, 10**6)) <= most
+
+
+def test_rank_bets_of_many_years_are_those_of_steps() -> None:
+    """The vectorised sums of the figures equal the shipped engine's, run by run."""
+    p = np.random.default_rng(2).random((1, 2, 90))
+    p[0, :, 60:] /= 20
+    path, state = floor_figures.rank_bets(p)[0], RankBets()
+    held: RankBets | None = None
+    for run in range(7, 90):
+        held = state = bet(held, run + 1, p[0, :, run])
+        assert path[run] == pytest.approx(state.log_evidence[0], abs=1e-9)
+
+
+def test_every_bet_on_ranks_keeps_the_guarantee() -> None:
+    """With uniform p the mean of each bet's factor is 1: of 300 null years at most 1% plus three errors reach the alarm."""
+    p = np.random.default_rng(3).random((300, 1, 120))
+    limit = 0.01 + 3 * np.sqrt(0.01 * 0.99 / 300)
+    for method in floor_figures.METHODS.values():
+        assert (method(p) >= floor_figures.ALARM).any(1).mean() <= limit
+
+
+def test_bets_that_reckon_with_changed_runs_are_faster() -> None:
+    """After a clean change the mean of both engines' evidence crosses earlier than normal scores alone."""
+    right = draw_years(QUIET, Change("uniform", 0.20), np.random.default_rng(4), years=15, runs=45)
+    u = np.random.default_rng(5).random((15, 45))
+    p = np.stack(
+        [
+            tally_p(x, np.ones_like(x), draws, floor_figures.SETTINGS)
+            for x, draws in zip(right, u, strict=True)
+        ]
+    )
+    alone = follow(p, np.tile(np.arange(1, 46), (15, 1)), floor_figures.SETTINGS).log_e_down
+    first = [rivals.first_run(log_e >= floor_figures.ALARM) for log_e in (floor_figures.both(p), alone)]
+    assert np.median(first[0]) <= np.median(first[1]) - 1
+
+
+def test_plug_in_rivals_claim_far_too_often() -> None:
+    """Why they make no claims here: a short baseline taken for the truth alarms in over a tenth of 100 null years."""
+    right = draw_years(QUIET, Change(), np.random.default_rng(6), years=100)
+    assert np.isfinite(rivals.cusum(right)).mean() > 0.1
+    assert np.isfinite(rivals.glr(right)).mean() > 0.1
+    assert np.isfinite(rivals.cmh(right)).mean() < 0.1
