@@ -1,7 +1,7 @@
 """Our detectors beside others', on the same simulated answers: false claims per null year, and runs to detect.
 
 `python -m benchmarks.rivals` prints the tables of docs/validation/rivals.md. river and dedrift are used where they are
-installed (`pip install river dedrift`, in an environment of their own) and said to be absent where not.
+installed (`pip install '.[rivals]'`, best in an environment of its own) and said to be absent where not.
 """
 
 from __future__ import annotations

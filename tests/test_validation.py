@@ -85,9 +85,9 @@ def test_rank_bets_of_many_years_are_those_of_steps() -> None:
 
 
 def test_every_bet_on_ranks_keeps_the_guarantee() -> None:
-    """With uniform p the mean of each bet's factor is 1: of 300 null years at most 1% plus three errors reach the alarm."""
-    p = np.random.default_rng(3).random((300, 1, 120))
-    limit = 0.01 + 3 * np.sqrt(0.01 * 0.99 / 300)
+    """With uniform p each bet's factor has mean 1: of 200 stretches at most 1% plus three errors reach the alarm."""
+    p = np.random.default_rng(3).random((200, 1, 60))
+    limit = 0.01 + 3 * np.sqrt(0.01 * 0.99 / 200)
     for method in floor_figures.METHODS.values():
         assert (method(p) >= floor_figures.ALARM).any(1).mean() <= limit
 
@@ -107,9 +107,9 @@ def test_bets_that_reckon_with_changed_runs_are_faster() -> None:
     assert np.median(first[0]) <= np.median(first[1]) - 1
 
 
-def test_plug_in_rivals_claim_far_too_often() -> None:
-    """Why they make no claims here: a short baseline taken for the truth alarms in over a tenth of 100 null years."""
-    right = draw_years(QUIET, Change(), np.random.default_rng(6), years=100)
-    assert np.isfinite(rivals.cusum(right)).mean() > 0.1
-    assert np.isfinite(rivals.glr(right)).mean() > 0.1
-    assert np.isfinite(rivals.cmh(right)).mean() < 0.1
+def test_plug_in_rivals_claim_too_often_on_noisy_days() -> None:
+    """Why they make no claims here: on days of sd .4 CUSUM, GLR, z and CMH each alarm in over 3% of 100 null years."""
+    noisy = next(w for w in WORLDS if w.day_sd == 0.4)
+    right = draw_years(noisy, Change(), np.random.default_rng(6), years=100)
+    for rival in (rivals.cusum, rivals.glr, rivals.daily_z, rivals.cmh):
+        assert np.isfinite(rival(right)).mean() > 0.03
