@@ -41,13 +41,15 @@ class Shell:
         return json.loads(self._run((*words, "--json"), code)[0])
 
     def configure(self, provider: Provider, extra: str = "") -> None:
-        (self.folder / "config.toml").write_text(config_text(provider.url, extra=extra))
+        (self.folder / "config.toml").write_text(config_text(provider.url, suites="example", extra=extra))
 
 
 @pytest.fixture
 def shell(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Shell:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "xdg"))
     monkeypatch.chdir(tmp_path)
+    assert run(["init"]) == 0  # brings a suite of a few probes
+    capsys.readouterr()
     return Shell(tmp_path, capsys)
 
 
@@ -70,7 +72,7 @@ def test_what_was_committed_is_what_was_run(shell: Shell, provider: Provider, tm
     opening = read_opening(kept.read_bytes())
     assert opening.plan is not None
     assert opening.plan.text == PLAN
-    assert [suite.name for suite in opening.suites] == ["capability-quick"]
+    assert [suite.name for suite in opening.suites] == ["example"]
     for secret in (
         "capability",
         "10 points",
