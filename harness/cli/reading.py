@@ -24,8 +24,8 @@ from harness.cli.context import (
     print_json,
     reading,
 )
-from harness.cli.results import evidence_of, grid, percent, print_comparison
-from harness.cli.selection import HELP, identical_answers, parse, redefined, with_makers
+from harness.cli.results import evidence_of, grid, percent, print_comparison, print_named
+from harness.cli.selection import HELP, parse, read_answers, redefined, with_makers
 from harness.errors import UsageError
 from harness.monitor import standing
 from harness.records import JSON, utc_text
@@ -193,28 +193,43 @@ def compare(
             "--groups", help="Also every family, kind, arm, topic and language, however many there are."
         ),
     ] = False,
+    margin: Annotated[
+        float,
+        typer.Option(
+            "--margin",
+            min=0.1,
+            max=50,
+            metavar="POINTS",
+            help="A share that is shown to have moved by less has not changed.",
+        ),
+    ] = 5.0,
     plot: Annotated[Path | None, typer.Option("--plot", metavar="FILE.png", help="Draw it too.")] = None,
     origin: OriginOption = "own",
     as_json: JsonOption = False,
 ) -> None:
     """Compare two runs, windows, endpoints, models or vantages: paired by probe, B minus A, with an interval.
 
-    This describes; it is not a finding. Two ordinary days can differ as much.
+    Says of each endpoint and suite what the difference is consistent with, or that it is inconclusive.
+    Two snapshots are not yet a finding: two ordinary days can differ as much.
     """
+    from harness.cli.naming import names_of
+
     with reading(config, db) as store:
         named = store.identities(origin=origin)
         known = sorted(named["endpoint"].unique()), sorted(named["model"].unique())
         left, right = parse(a, *known).tallies(store, origin), parse(b, *known).tallies(store, origin)
         identities = store.identities(origin="all")
+        answers = read_answers(store, left, right)
         found = tables.compare(
             left,
             right,
             left_label=f"run {a}" if a.isdigit() else a,
             right_label=f"run {b}" if b.isdigit() else b,
             identities=with_makers(store, identities, left, right),
-            answers=identical_answers(store, left, right),
+            answers=None if answers is None else answers.same,
             redefined=redefined(store, left, right),
         )
+        changes = names_of(store, found, identities, answers, margin / 100)
         shown = {*left["run_id"].tolist(), *right["run_id"].tolist()}
         simulated = any(store.run_header(run_id).clock == "simulated" for run_id in shown)
         imported = {run_id: label for run_id, label in store.origins.labels().items() if run_id in shown}
@@ -233,10 +248,11 @@ def compare(
         except OSError as error:
             raise UsageError(f"{plot}: cannot write it there ({error.strerror})") from error
     if as_json:
-        print_json(found.as_json())
+        print_json({**found.as_json(), "changes": [each.as_json() for each in changes]})
         return
     print_comparison(found, groups)
-    out.print(tables.NOT_A_FINDING)
+    print_named(changes)
+    out.print(found.caution, markup=False)
 
 
 def report(

@@ -22,6 +22,8 @@ from harness.tables import Comparison, Evidence, Row, SuiteNote
 if TYPE_CHECKING:
     import pandas as pd
 
+    from harness.findings.snapshots import Named
+
 
 def evidence_of(
     store: Store,
@@ -103,6 +105,11 @@ def points(value: float | None) -> str:
     return "–" if value is None or math.isnan(value) else f"{100 * value:+.1f}"
 
 
+def chance(p: float | None) -> str:
+    """Return a p-value to two digits; empty where there is none."""
+    return "" if p is None else "<.001" if p < 0.001 else f"{p:.3f}"[1:] if p < 0.9995 else "1"
+
+
 def points_span(low: float | None, high: float | None) -> str:
     """Return an interval of differences in percentage points."""
     if low is None or high is None or math.isnan(low) or math.isnan(high):
@@ -153,7 +160,9 @@ def print_comparison(found: Comparison, every_row: bool) -> None:
             f"{side.first} to {side.last}",
             markup=False,
         )
-    table = grid("endpoint", "suite", "group", "tasks", "A %", "B %", "B - A", f"{found.level:.0%}", right=5)
+    table = grid(
+        "endpoint", "suite", "group", "tasks", "A %", "B %", "B - A", f"{found.level:.0%}", "p", right=6
+    )
     shown, hidden = _shown(found.rows, every_row)
     for row in shown:
         table.add_row(*_comparison_cells(row))
@@ -165,7 +174,27 @@ def print_comparison(found: Comparison, every_row: bool) -> None:
         out.print(f"answers identical byte for byte: {same.identical:,} of {same.compared:,}")
     for note in found.notes:
         out.print(f"note: {note}", markup=False)
-    out.print("differences in percentage points of right answers; positive: B has more", markup=False)
+    tested = [one for one in found.changed if one.adjusted is not None]
+    if tested:
+        many = sum(one.adjusted is not None and one.adjusted <= 1 - found.level for one in tested)
+        out.print(
+            f"single probes that differ at {1 - found.level:.0%} after Benjamini-Hochberg: {many} of "
+            f"{len(found.changed)} that scored differently (--json lists them)",
+            markup=False,
+        )
+    out.print(
+        "differences in percentage points of right answers; positive: B has more; each interval for itself, "
+        "p after Holm over groups of one kind",
+        markup=False,
+    )
+
+
+def print_named(named: Sequence[Named]) -> None:
+    """Print what each endpoint and suite is consistent with."""
+    for each in named:
+        out.print(f"{each.verdict.value}: {each.sentence}", markup=False)
+        for caveat in each.caveats:
+            out.print(f"  {caveat}", markup=False)
 
 
 _CLASSES = 12
@@ -193,6 +222,7 @@ def _comparison_cells(row: Row) -> list[str]:
         row.endpoint, row.suite or "all", group, str(interval.n),
         share(row.difference.first_mean), share(row.difference.second_mean),
         points(interval.estimate), interval.insufficient or points_span(interval.low, interval.high),
+        chance(row.adjusted),
     ]  # fmt: skip
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from harness.errors import EvidenceError, UsageError
 from harness.observe import read_reply
@@ -128,10 +129,22 @@ def _start_us(day: date | None, days: int = 0) -> int | None:
 
 
 _COMPARED_AT_MOST = 50_000
+_FENCE = "```"
+Fenced: TypeAlias = Mapping[tuple[str, str, str], tuple[int, int]]
+"""(endpoint, suite, probe) -> answers with a code fence, answers read."""
 
 
-def identical_answers(store: Store, left: pd.DataFrame, right: pd.DataFrame) -> Answers | None:
-    """Count answers that are the same, byte for byte, among calls asked on both sides.
+@dataclass(frozen=True, slots=True)
+class AnswersRead:
+    """What reading both sides' answers shows beyond their grades."""
+
+    same: Answers
+    fenced: tuple[Fenced, Fenced]
+    """By side: how often an answer stood in code fences, and how many were read."""
+
+
+def read_answers(store: Store, left: pd.DataFrame, right: pd.DataFrame) -> AnswersRead | None:
+    """Count answers that are the same, byte for byte, among calls asked on both sides, and those in code fences.
 
     Paired by endpoint (where the sides share them), suite, probe and sample, the latest run of each side counting. None
     when there are so many that reading them again would take minutes.
@@ -139,17 +152,19 @@ def identical_answers(store: Store, left: pd.DataFrame, right: pd.DataFrame) -> 
     if int(left["n"].sum()) + int(right["n"].sum()) > _COMPARED_AT_MOST:
         return None
     shared = set(left["endpoint"]) & set(right["endpoint"])
-    ours, theirs = _texts(store, left, bool(shared)), _texts(store, right, bool(shared))
+    (ours, our_form), (theirs, their_form) = (_texts(store, side, bool(shared)) for side in (left, right))
     both = ours.keys() & theirs.keys()
-    return Answers(sum(ours[key] == theirs[key] for key in both), len(both))
+    same = Answers(sum(ours[key] == theirs[key] for key in both), len(both))
+    return AnswersRead(same, (our_form, their_form))
 
 
 _Question = tuple[str, str, str, int, tuple[Message, ...]]
 
 
-def _texts(store: Store, frame: pd.DataFrame, by_endpoint: bool) -> dict[_Question, str]:
-    """Return answers by what was asked: a fresh probe with other values is another question."""
+def _texts(store: Store, frame: pd.DataFrame, by_endpoint: bool) -> tuple[dict[_Question, str], Fenced]:
+    """Return answers by what was asked (a fresh probe with other values is another question), and their form."""
     texts: dict[_Question, str] = {}
+    fenced: dict[tuple[str, str, str], tuple[int, int]] = {}
     endpoints = set(frame["endpoint"])
     for run_id in sorted(frame["run_id"].unique().tolist()):
         messages = {
@@ -162,7 +177,10 @@ def _texts(store: Store, frame: pd.DataFrame, by_endpoint: bool) -> dict[_Questi
                 place = exchange.endpoint if by_endpoint else ""
                 asked = messages[exchange.suite, exchange.probe_id]
                 texts[place, exchange.suite, exchange.probe_id, exchange.sample, asked] = reply.text
-    return texts
+                key = (exchange.endpoint, exchange.suite, exchange.probe_id)
+                inside, read = fenced.get(key, (0, 0))
+                fenced[key] = (inside + (_FENCE in reply.text), read + 1)
+    return texts, fenced
 
 
 def redefined(store: Store, left: pd.DataFrame, right: pd.DataFrame) -> set[tuple[str, str]]:

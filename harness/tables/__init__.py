@@ -5,6 +5,7 @@ from harness.tables.bands import Band, bands
 from harness.tables.compare import compare
 from harness.tables.comparison import NOT_A_FINDING, Answers, Comparison, GroupSide, ProbeChange, Row, Side
 from harness.tables.evidence import MEASURED_OUTCOMES, OUTCOMES, Claims, Evidence, SuiteNote, control_arm
+from harness.tables.matched import Matched, SideCounts
 from harness.tables.overview import Part, overview
 from harness.tables.summary import coverage, pool, shares, summarise, task_scores, twins, with_scores
 
@@ -19,10 +20,12 @@ __all__ = [
     "Comparison",
     "Evidence",
     "GroupSide",
+    "Matched",
     "Part",
     "ProbeChange",
     "Row",
     "Side",
+    "SideCounts",
     "SuiteNote",
     "access_events",
     "bands",

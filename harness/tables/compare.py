@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from harness.errors import EvidenceError
-from harness.stats import LEVEL, mean_score, paired_difference
+from harness.stats import LEVEL, mean_score
+from harness.stats.multiplicity import benjamini_hochberg, holm
 from harness.tables.comparison import Answers, Comparison, GroupSide, ProbeChange, Row, Side
 from harness.tables.evidence import OUTCOMES
-from harness.tables.summary import PROBE, pool
+from harness.tables.matched import match
+from harness.tables.summary import PROBE, pool, with_scores
 from harness.tables.words import plural, printable, short_hash
 
 _LEVELS = ("family", "kind", "arm", "topic", "language")
@@ -32,7 +36,8 @@ def compare(
 ) -> Comparison:
     """Compare two sets of runs, paired by suite and probe, right minus left.
 
-    Several runs on a side are pooled per probe first. A probe that was not asked or not measured on one
+    Several runs on a side are pooled per probe first; what runs differ by among themselves is in the interval
+    (`clustered_difference`) where there are at least three in all. A probe that was not asked or not measured on one
     side is left out of the difference and counted. With the same endpoints on both sides they are compared
     each with itself; with one endpoint on each side, with each other. Where the content of a suite differs
     between the sides, probes found on both with the same tags are compared (an id is never given to
@@ -54,7 +59,9 @@ def compare(
     for label, frame in ((left_label, left), (right_label, right)):
         if frame.empty:
             raise EvidenceError(f"{label}: no finished exchanges there; `harness status` lists the runs")
-    left, right, endpoint_note = _same_endpoints(left, right)
+    left, right, endpoint_note = _same_endpoints(
+        left.assign(asked_as=left["endpoint"]), right.assign(asked_as=right["endpoint"])
+    )
     notes = [endpoint_note] if endpoint_note else []
     paired = _pair(pool(left), pool(right), set(redefined), notes, left_label, right_label)
     if paired.empty:
@@ -77,8 +84,9 @@ def compare(
             f"{plural(count, 'probe')} fresh in each run: the same template with new values, "
             "so part of the difference may come from the values."
         )
-    rows = tuple(_rows(paired, level))
-    return Comparison(first, second, level, rows, _changed(paired), tuple(notes), answers)
+    rows = _adjusted(_rows(paired, left, right, level))
+    matched = match(left, right, paired)
+    return Comparison(first, second, level, rows, _changed(paired), tuple(notes), answers, matched)
 
 
 def _same_endpoints(left: pd.DataFrame, right: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, str]:
@@ -157,29 +165,45 @@ def _same_definition(both: pd.DataFrame, redefined: set[tuple[str, str]], notes:
     return both[keep]
 
 
-def _rows(paired: pd.DataFrame, level: float) -> list[Row]:
+def _rows(paired: pd.DataFrame, left: pd.DataFrame, right: pd.DataFrame, level: float) -> list[Row]:
     rows: list[Row] = []
+    sides = [_scores_by_run(frame) for frame in (left, right)]
     for endpoint, mine in paired.groupby("endpoint", sort=True):
+        asked = [side[side["endpoint"] == endpoint] for side in sides]
         if mine["suite"].nunique() > 1:
-            rows += _level(mine.assign(group=""), str(endpoint), "", "all", level)
+            rows += _level(mine.assign(group=""), asked, str(endpoint), "", "all", level)
         for suite, part in mine.groupby("suite", sort=True):
-            rows += _level(part.assign(group=""), str(endpoint), str(suite), "suite", level)
-            for by in (name for name in _LEVELS if name in part.columns):
+            there = [side[side["suite"] == suite] for side in asked]
+            rows += _level(part.assign(group=""), there, str(endpoint), str(suite), "suite", level)
+            for by in (each for each in _LEVELS if each in part.columns):
                 known = part[part[by].notna() & (part[by] != "")]
                 if by == "language" and known[by].nunique() < 2:
                     continue  # every probe has a language: one for all divides nothing
-                rows += _level(known.assign(group=known[by]), str(endpoint), str(suite), by, level)
+                rows += _level(known.assign(group=known[by]), there, str(endpoint), str(suite), by, level)
     return rows
 
 
-def _level(part: pd.DataFrame, endpoint: str, suite: str, by: str, level: float) -> list[Row]:
+def _scores_by_run(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return each run's score of each probe; nothing for a side of one run, whose scores show no spread of runs."""
+    scored = with_scores(frame)[["run_id", "endpoint", "suite", "probe_id", "score"]]
+    return scored[scored["score"].notna()]
+
+
+def _level(
+    part: pd.DataFrame, runs: list[pd.DataFrame], endpoint: str, suite: str, by: str, level: float
+) -> list[Row]:
     """Return one row per group: twins are averaged into their task before anything is compared."""
+    # scipy takes a moment to load, and only a comparison needs it.
+    from harness.stats.clusters import clustered_difference
+
     if part.empty:
         return []
     keys = ["group", "suite", "task"]
     matched = part[part["score_left"].notna() & part["score_right"].notna()]
     both = _by_group(matched.groupby(keys, sort=True)[["score_left", "score_right"]].mean())
     each = _by_group(part.groupby(keys, sort=True)[["score_left", "score_right"]].mean())
+    by_run = [_by_group_and_run(matched[[*keys, "probe_id"]], side) for side in runs]
+    numbers = [sorted(side["run_id"].unique().tolist()) for side in runs]
     counts = [f"{name}_{side}" for side in ("left", "right") for name in ("n", "measured", *OUTCOMES)]
     sums = part.groupby("group", sort=True)[counts].sum()
     nothing = np.zeros((0, 2))
@@ -195,9 +219,50 @@ def _level(part: pd.DataFrame, endpoint: str, suite: str, by: str, level: float)
             )
             for place, side in enumerate(("left", "right"))
         ]
-        difference = paired_difference(means[:, 0], means[:, 1], level, "task")
-        rows.append(Row(endpoint, suite, by, str(group), sides[0], sides[1], difference))
+        none = np.zeros((0, len(means)))
+        found = clustered_difference(
+            means[:, 0],
+            means[:, 1],
+            by_run[0].get(str(group), none),
+            by_run[1].get(str(group), none),
+            level,
+            unit="task",
+            shared=numbers[0] == numbers[1],
+        )
+        rows.append(Row(endpoint, suite, by, str(group), sides[0], sides[1], found.difference, found.p))
     return rows
+
+
+def _by_group_and_run(matched: pd.DataFrame, runs: pd.DataFrame) -> dict[str, npt.NDArray[np.float64]]:
+    """Return each group's task scores with a row per run and the columns of `_by_group`; NaN where not measured."""
+    if matched.empty:
+        return {}
+    if runs["run_id"].nunique() < 2:
+        count = matched.groupby("group")[["suite", "task"]].apply(lambda part: len(part.drop_duplicates()))
+        return {str(name): np.full((1, int(n)), np.nan) for name, n in count.items()}
+    joined = matched.merge(runs, on=["suite", "probe_id"])
+    tasks = matched.drop_duplicates(["group", "suite", "task"]).sort_values(["group", "suite", "task"])
+    numbers = sorted(runs["run_id"].unique().tolist())
+    found = {}
+    for group, part in joined.groupby("group", sort=True):
+        wide = part.pivot_table(index="run_id", columns=["suite", "task"], values="score", aggfunc="mean")
+        mine = pd.MultiIndex.from_frame(tasks.loc[tasks["group"] == group, ["suite", "task"]])
+        found[str(group)] = wide.reindex(index=numbers, columns=mine).to_numpy(dtype=float)
+    return found
+
+
+def _adjusted(rows: list[Row]) -> tuple[Row, ...]:
+    """Return the rows with p-values adjusted over all groups of one kind."""
+    families: dict[str, list[int]] = defaultdict(list)
+    for place, row in enumerate(rows):
+        families[row.by].append(place)
+    made = list(rows)
+    for places in families.values():
+        own = [rows[place].p for place in places]
+        adjusted = holm([np.nan if p is None else p for p in own])
+        for place, value in zip(places, adjusted.tolist(), strict=True):
+            made[place] = replace(rows[place], adjusted=None if np.isnan(value) else value)
+    return tuple(made)
 
 
 def _by_group(means: pd.DataFrame) -> dict[str, npt.NDArray[np.float64]]:
@@ -206,7 +271,10 @@ def _by_group(means: pd.DataFrame) -> dict[str, npt.NDArray[np.float64]]:
 
 
 def _changed(paired: pd.DataFrame) -> tuple[ProbeChange, ...]:
-    moved = paired.assign(d=(paired["score_right"] - paired["score_left"]).abs())
+    tested = paired[paired["score_left"].notna() & paired["score_right"].notna()]
+    p = _fisher(tested)
+    adjusted = benjamini_hochberg(p)
+    moved = tested.assign(d=(tested["score_right"] - tested["score_left"]).abs(), p=p, adjusted=adjusted)
     moved = moved[moved["d"] > 1e-12].sort_values(["d", *PROBE], ascending=[False, True, True, True])
     return tuple(
         ProbeChange(
@@ -216,9 +284,33 @@ def _changed(paired: pd.DataFrame) -> tuple[ProbeChange, ...]:
             family=str(row["family"] or ""),
             left=float(row["score_left"]),
             right=float(row["score_right"]),
+            p=None if np.isnan(row["p"]) else float(row["p"]),
+            adjusted=None if np.isnan(row["adjusted"]) else float(row["adjusted"]),
         )
         for row in moved.to_dict("records")
     )
+
+
+def _fisher(tested: pd.DataFrame) -> npt.NDArray[np.float64]:
+    """Return Fisher's exact p per probe; NaN where scores are not whole or so few answers could show nothing."""
+    p = np.full(len(tested), np.nan)
+    columns = ["score_sum_left", "measured_left", "score_sum_right", "measured_right"]
+    numbers = tested[columns].to_numpy(dtype=float)
+    _, n_first, _, n_second = numbers.T
+    whole = (np.abs(numbers - np.round(numbers)) < 1e-9).all(axis=1)
+    # With m and n answers the least p is 2 / binomial(m + n, m): 0.1 at three and three.
+    testable = np.flatnonzero(whole & (n_first + n_second >= 6) & (np.minimum(n_first, n_second) >= 2))
+    if not testable.size:
+        return p
+    from scipy.stats import fisher_exact
+
+    known: dict[tuple[int, int, int, int], float] = {}
+    for place in testable:
+        a, m, b, n = (round(float(each)) for each in numbers[place])
+        if (a, m, b, n) not in known:
+            known[a, m, b, n] = min(1.0, float(fisher_exact([[a, m - a], [b, n - b]])[1]))
+        p[place] = known[a, m, b, n]
+    return p
 
 
 def _side(label: str, frame: pd.DataFrame, identities: pd.DataFrame | None) -> Side:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
@@ -11,10 +11,15 @@ import pandas as pd
 from harness.records import JSON
 from harness.stats import Interval, PairedDifference
 from harness.tables.evidence import OUTCOMES
+from harness.tables.matched import Matched
 
 NOT_A_FINDING = (
     "This describes two sets of runs; it is not yet a finding: two ordinary days can differ as much, "
     "and the interval holds only the variation between probes."
+)
+WITH_RUNS = (
+    "This describes two sets of runs; it is not yet a finding: the runs were chosen by whoever compares. The intervals "
+    "hold the variation between probes and between runs."
 )
 
 
@@ -80,6 +85,11 @@ class Row:
     left: GroupSide
     right: GroupSide
     difference: PairedDifference
+    """With the variation between runs in its interval where there are enough runs (`interval.method` says)."""
+    p: float | None = None
+    """Two-sided, of no difference."""
+    adjusted: float | None = None
+    """The same after Holm, over all groups of this kind (`by`) in the comparison."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +102,10 @@ class ProbeChange:
     family: str
     left: float
     right: float
+    p: float | None = None
+    """Fisher's exact test, answers as units; None where no number of right answers could be unlikely."""
+    adjusted: float | None = None
+    """The same after Benjamini and Hochberg, over all probes that several answers make testable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +121,21 @@ class Comparison:
     notes: tuple[str, ...]
     """What limits the comparison, in words."""
     answers: Answers | None
+    matched: tuple[Matched, ...] = field(default=(), repr=False, compare=False)
+    """The same probes run by run, for those who name what changed."""
+
+    @property
+    def runs_counted(self) -> bool:
+        """Whether run-to-run variation is in the intervals of all rows that have one."""
+        methods = {
+            row.difference.interval.method for row in self.rows if row.difference.interval.low is not None
+        }
+        return methods == {"probes-and-runs"}
+
+    @property
+    def caution(self) -> str:
+        """What no comparison of two sets of runs can say, in words."""
+        return WITH_RUNS if self.runs_counted else NOT_A_FINDING
 
     def table(self) -> pd.DataFrame:
         """Return the rows as a flat table, one line per group."""
@@ -130,11 +159,18 @@ class Comparison:
                     "family": one.family,
                     "left": one.left,
                     "right": one.right,
+                    "p": one.p,
+                    "p_benjamini_hochberg": one.adjusted,
                 }
                 for one in self.changed
             ],
             "notes": list(self.notes),
-            "caution": NOT_A_FINDING,
+            "caution": self.caution,
+            "multiplicity": {
+                "intervals": "each for itself",
+                "rows": "holm, over all groups of one kind",
+                "changed_probes": "benjamini-hochberg",
+            },
         }
 
 
@@ -188,6 +224,8 @@ def _row_json(row: Row) -> dict[str, JSON]:
         "group": row.group,
         **sides,
         "difference": interval_json(difference.interval),
+        "p": row.p,
+        "p_holm": row.adjusted,
         "left_mean": difference.first_mean,
         "right_mean": difference.second_mean,
         "tasks_higher": difference.higher,
@@ -209,6 +247,8 @@ def _flat(row: Row) -> dict[str, Any]:
         "difference": interval.estimate,
         "low": interval.low,
         "high": interval.high,
+        "p": row.p,
+        "p_holm": row.adjusted,
         "higher": row.difference.higher,
         "lower": row.difference.lower,
         "same": row.difference.same,

@@ -1,0 +1,226 @@
+"""What two snapshots say in plain words: never more than `consistent with`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from harness.claims import Effect, Lock, RuledOut
+from harness.findings.snapshot_questions import Contrast, Shift
+from harness.stats.intervals import Interval
+from harness.tables.words import printable
+
+
+class Reading(StrEnum):
+    """How the difference between two snapshots looks."""
+
+    LOCK = "topic-lock"
+    LIFTED = "topic-lock lifted"
+    TIGHTENING = "tightening"
+    LOOSENING = "loosening"
+    FLIP = "flipped default answer"
+    FORMAT = "formatting"
+    FORM_ONLY = "form alone"
+    LOSS = "capability loss"
+    GAIN = "capability gain"
+    PART = "a part of the suite"
+    ACCESS = "access"
+    IDENTITY = "served model"
+    NO_CHANGE = "no change"
+    INCONCLUSIVE = "inconclusive"
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a sentence is made from."""
+
+    endpoint: str
+    suite: str
+    reading: Reading
+    shift: Shift | None
+    p: float | None
+    questions: int
+    margin: float
+    lock: Lock | None
+    contrasts: tuple[Contrast, ...]
+    parts: tuple[Shift, ...]
+    whole: Mapping[str, Shift]
+    form: Shift | None
+
+
+def effect_of(interval: Interval, unit: str) -> Effect | None:
+    """Return an interval as a claim's effect; None without one."""
+    if interval.estimate is None or interval.low is None or interval.high is None:
+        return None
+    return Effect(interval.estimate, interval.low, interval.high, interval.level, unit, interval.method)
+
+
+def sentence(told: Told) -> str:
+    """Return one plain sentence that says no more than two snapshots can."""
+    where = f"{printable(told.endpoint)} on {printable(told.suite)}"
+    text = _says(told)
+    return f"{where}: {text}{_chance(told)}."
+
+
+def _says(told: Told) -> str:
+    shift = told.shift
+    if told.reading in (Reading.LOCK, Reading.LIFTED):
+        return _lock(told)
+    if told.reading is Reading.INCONCLUSIVE:
+        if shift is None:
+            return "inconclusive: too few tasks were measured on both sides"
+        return (
+            f"inconclusive: {shift.name} {_from_to(shift)} {_span(shift.interval)}; neither a change was shown nor "
+            f"that it is within {100 * told.margin:g} points"
+        )
+    assert shift is not None, "every other reading rests on a share"
+    if told.reading is Reading.NO_CHANGE:
+        return (
+            f"no change: the shares right, declined and unreadable each moved by less than {100 * told.margin:g} "
+            f"points "
+            f"({shift.name} {_from_to(shift)} {_span(shift.interval)})"
+        )
+    if told.reading is Reading.FLIP:
+        lost, gained = told.parts
+        return (
+            f"{_of_class(lost)} {_from_to(lost)}, {_of_class(gained)} {_from_to(gained)} "
+            f"({shift.name} {_from_to(shift)}): consistent with a flipped default answer, which by itself is no "
+            f"{'gained' if shift.moved > 0 else 'lost'} skill"
+        )
+    size = f"{shift.name} {_from_to(shift)} {_span(shift.interval)}"
+    if told.reading is Reading.FORMAT:
+        return f"{size}, {_form(told)}: consistent with a changed form of answers; it does not show a changed skill"
+    if told.reading is Reading.FORM_ONLY:
+        return (
+            f"answers in code fences {_from_to(shift)} {_span(shift.interval)}: consistent with a changed form of "
+            "answers"
+        )
+    if told.reading in (Reading.TIGHTENING, Reading.LOOSENING):
+        word = told.reading.value
+        if told.parts:
+            return (
+                f"{size}, on all {len(told.parts)} topics alike ({_list(told.parts)}): consistent with a general "
+                f"{word}, not with a lock on one topic"
+            )
+        declined = told.whole.get("declined")
+        beside = (
+            f", declined {_from_to(declined)}" if declined is not None and declined.name != shift.name else ""
+        )
+        return f"{size}{beside}: consistent with a {word}"
+    if told.reading is Reading.PART:
+        return (
+            f"{shift.name} {_from_to(shift)} {_span(shift.interval)}, the whole was not shown to move: consistent with "
+            "a change in this part; it is not shown that the rest stayed as it was"
+        )
+    meaning = "a gain in" if told.reading is Reading.GAIN else "a loss of"
+    return f"{size}, mostly in exchange for wrong answers: consistent with {meaning} capability in use"
+
+
+def _lock(told: Told) -> str:
+    topics = [each for each in told.contrasts if not each.language]
+    cells = [each for each in told.contrasts if each.language]
+    names = " and ".join(printable(each.topic) for each in topics)
+    lines = "; ".join(f"{each.label}: right {_from_to(each.own)}" for each in (cells or topics))
+    first = topics[0]
+    controls = first.controls
+    manner = {
+        Lock.EXPLICIT: "refused",
+        Lock.ANNOUNCED: "handed to another model, with a notice,",
+        Lock.SILENT: "answered wrongly, without any notice,",
+        None: "not answered rightly",
+    }[told.lock]
+    how = "more" if told.reading is Reading.LOCK else "less"
+    meaning = "a lock on this topic" if told.reading is Reading.LOCK else "a lock on this topic being lifted"
+    if len(topics) > 1:
+        meaning = meaning.replace("a lock on this topic", "locks on these topics")
+    return (
+        f"questions on {names} are {manner} {how} often ({lines}) while {controls.name} stayed flat within "
+        f"{100 * told.margin:g} points ({_from_to(controls)}); difference in differences {_points(first.difference)}: "
+        f"consistent with {meaning}" + (f" ({told.lock.value})" if told.lock else "")
+    )
+
+
+def _form(told: Told) -> str:
+    unread = told.whole.get("unreadable")
+    if told.form is not None and (unread is None or abs(unread.moved) < abs(told.form.moved) / 2):
+        return f"answers in code fences {_from_to(told.form)}, and those without fences did not fare likewise"
+    return f"unreadable answers {_from_to(unread)}" if unread is not None else "the form of answers changed"
+
+
+def _chance(told: Told) -> str:
+    if told.p is None:
+        return ""
+    p = "p < .001" if told.p < 0.001 else f"p = {told.p:.3f}".replace("0.", ".", 1)
+    asked = f"Holm over {told.questions} questions" if told.questions > 1 else "one question"
+    return f" ({p}, {asked})"
+
+
+def uneven(found: Contrast, margin: float) -> str:
+    """Say that a topic moved more than its controls, and why it is not called a lock."""
+    return (
+        f"Topic {printable(found.label)} moved more than {found.controls.name} ({_points(found.difference)}), but "
+        f"those were not shown to stay within {100 * margin:g} points, or started at another level: a broad change "
+        "looks like this too."
+    )
+
+
+def controls(found: Contrast, margin: float) -> RuledOut:
+    """Say that the controls of a lock stayed where they were."""
+    interval, odds = found.controls.interval, found.on_odds(0.9)
+    return RuledOut(
+        "control-arm" if found.paired else "common-mode",
+        "ruled out",
+        f"{found.controls.name} {_from_to(found.controls)} (90% interval {_bounds(interval)}, within {100 * margin:g} "
+        f"points); in log odds {found.topic} moved by {odds.estimate or 0.0:+.1f} more than they did "
+        f"(90% interval {odds.low or 0.0:+.1f} to {odds.high or 0.0:+.1f})",
+    )
+
+
+def access(endpoint: str, first: float, second: float) -> str:
+    """Say that access was denied on one side only."""
+    which = "given before and denied after" if second > first else "denied before and given after"
+    return (
+        f"{printable(endpoint)}: access was {which} (denied {first:.0%} and {second:.0%} of the calls): "
+        "a fact of the replies"
+    )
+
+
+def served(endpoint: str, first: Sequence[str], second: Sequence[str]) -> str:
+    """Say that another model's name was served."""
+    before, after = (", ".join(printable(each) for each in names) for names in (first, second))
+    return (
+        f"{printable(endpoint)}: the replies name {before} before and {after} after, for the same requested model: "
+        "consistent with another model behind the same name"
+    )
+
+
+def _of_class(shift: Shift) -> str:
+    return "questions whose " + shift.name.removesuffix(" (all)").replace("right answer:", "right answer is")
+
+
+def _list(parts: Sequence[Shift]) -> str:
+    return ", ".join(f"{part.name.removeprefix('topic ')} {100 * part.moved:+.0f}" for part in parts[:6])
+
+
+def _from_to(shift: Shift) -> str:
+    return f"{100 * shift.before:.1f} to {100 * shift.after:.1f}%"
+
+
+def _bounds(interval: Interval) -> str:
+    low, high = interval.low, interval.high
+    return "none" if low is None or high is None else f"{100 * low:+.1f} to {100 * high:+.1f}"
+
+
+def _span(interval: Interval) -> str:
+    if interval.low is None:
+        return ""
+    return (
+        f"({100 * (interval.estimate or 0.0):+.1f} points, {interval.level:.0%} interval {_bounds(interval)})"
+    )
+
+
+def _points(interval: Interval) -> str:
+    return (
+        f"{100 * (interval.estimate or 0.0):+.1f} points ({interval.level:.0%} interval {_bounds(interval)})"
+    )
