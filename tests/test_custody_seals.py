@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -340,6 +341,23 @@ def test_openssl_checks_a_seal(path: Path, key: custody.SigningKey, tmp_path: Pa
     assert (done.returncode, done.stdout.strip()) == (0, "Signature Verified Successfully")
     manifest.write_bytes(manifest.read_bytes().replace(b'"number":1', b'"number":2'))
     assert subprocess.run(words, capture_output=True).returncode != 0
+
+
+@needs_openssl
+def test_the_commands_in_the_docs_work(path: Path, key: custody.SigningKey, tmp_path: Path) -> None:
+    """docs/custody.md's commands for a seal's files say yes to the signature and give the fingerprint."""
+    page = (Path(__file__).parent.parent / "docs" / "custody.md").read_text(encoding="utf-8")
+    found = re.search(r"```sh\n(openssl pkeyutl.*?)```", page, re.DOTALL)
+    assert found
+    made = seal(path, key)
+    assert made is not None
+    custody.write_seal_files(made.row, tmp_path / "seals")
+    done = subprocess.run(
+        ["sh", "-c", found[1]], cwd=tmp_path / "seals", capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines() == [
+        "Signature Verified Successfully", key.public.fingerprint.removeprefix("SHA256:") + "=",
+    ]  # fmt: skip
 
 
 # --- timestamps -------------------------------------------------------------------------------
