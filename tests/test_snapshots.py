@@ -184,8 +184,28 @@ def test_a_broad_shift_is_no_lock_wherever_topics_start(base, topic_base, shift)
         assert changes <= 150 * 0.05 + 2 * np.sqrt(150 * 0.05 * 0.95)
 
 
-@pytest.mark.parametrize("runs", [1, 5])
-def test_halves_of_one_models_answers_hold_no_change(runs) -> None:
+def test_days_that_differ_are_no_change_where_runs_show_it() -> None:
+    """Three runs a side, each day with a common shift of logit sd .4, 150 pairs: false changes within 5%."""
+    rng = np.random.default_rng(13)
+    false = locks = 0
+
+    def answers(first: int, right: np.ndarray) -> SideCounts:
+        day = 0.4 * rng.standard_normal((3, 1))
+        hits = rng.random((3, right.size)) < expit(right + day)
+        return counted((first, first + 1, first + 2), hits, np.zeros(hits.shape))
+
+    for _ in range(150):
+        each = 0.8 + rng.standard_normal(240)
+        (found,) = name_changes([snapshots(TOPICS, answers(1, each), answers(4, each))])
+        false += found.verdict is Verdict.CHANGE
+        locks += found.kind is Kind.TOPIC_LOCK
+    print(f"DAYS {false} changes, {locks} locks of 150")
+    assert false <= 150 * 0.05 + 2 * np.sqrt(150 * 0.05 * 0.95)
+    assert locks <= 150 * 0.05
+
+
+@pytest.mark.parametrize(("answers", "runs"), [(1, 1), (50, 1), (50, 5)])
+def test_halves_of_one_models_answers_hold_no_change(answers, runs) -> None:
     """Recorded samples of one model, each file split at random 100 times: no change is named more often than 5% allows."""
     files = sorted((DATA / "met_null_samples").glob("*.npz"))
     if not files:
@@ -196,23 +216,23 @@ def test_halves_of_one_models_answers_hold_no_change(runs) -> None:
         tokens = np.load(path)["tokens"][:, :100].astype(np.int64)
         first, last = tokens[:, :, 0], tokens[:, :, -1]
         modal = np.array([np.bincount(row - row.min()).argmax() + row.min() for row in first])
-        hit, long = first == modal[:, None], last == np.median(last)
+        hit, common = first == modal[:, None], last < np.median(last) / 2
         topics = [f"t{place % 4}" for place in range(len(tokens))]
         for _ in range(100):
-            order = rng.permutation(100).reshape(2, runs, -1)
+            order = rng.permutation(100)[: 2 * answers].reshape(2, runs, -1)
             halves = [
                 counted(
                     tuple(half * runs + place for place in range(runs)),
-                    np.array([(hit[:, some] & ~long[:, some]).sum(1) for some in order[half]]),
-                    np.array([long[:, some].sum(1) for some in order[half]]),
-                    50 // runs,
+                    np.array([(hit[:, some] & ~common[:, some]).sum(1) for some in order[half]]),
+                    np.array([common[:, some].sum(1) for some in order[half]]),
+                    answers // runs,
                 )
                 for half in (0, 1)
             ]
             (found,) = name_changes([snapshots(topics, *halves)])
             false += found.verdict is Verdict.CHANGE
             total += 1
-    print(f"NULL runs {runs}: {false} of {total}, {wilson(false, total)}")
+    print(f"NULL {answers} answers, {runs} runs: {false} of {total}, {wilson(false, total)}")
     assert wilson(false, total).low <= 0.05
 
 
