@@ -18,8 +18,9 @@ from harness.graders.judge import Verdict, judge_of
 from harness.graders.tool_call import calls_text
 from harness.records import Decision, Exchange, Grade, Observation, Outcome, Probe, Reply, Usage
 
-VERSION = 1
+VERSION = 2
 _EVIDENCE_LENGTH = 300
+_TOKEN_LENGTH = 40
 
 
 class Asked(Protocol):
@@ -159,6 +160,9 @@ def observe(
             grading = Grade(score=None, answer=grading.answer)
         elif outcome is Outcome.ANSWERED and grading.score is None:
             outcome, rule = Outcome.UNPARSED, "no_answer_read"
+        if outcome in (Outcome.ANSWERED, Outcome.TRUNCATED) and probe.parameters.get("max_tokens") == 1:
+            # One token is all that was asked for: what came is the answer, whether or not our limit ended it.
+            grading = replace(grading, answer=said.strip()[:_TOKEN_LENGTH])
     elif outcome is Outcome.ANSWERED:
         # Content without text (a call where words were asked for): the grader could not read an answer in it.
         outcome, rule = Outcome.UNPARSED, "no_answer_read"

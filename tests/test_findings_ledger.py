@@ -129,12 +129,14 @@ def test_a_state_survives_its_stored_form() -> None:
 
 def test_draws_are_uniform_and_depend_on_run_and_stream() -> None:
     """The number that breaks ties lies within 0..1, repeats for the same run and stream, and differs otherwise."""
-    draws = np.array([draw(seed, "a/b/correct") for seed in range(4000)])
+    draws = np.array([draw(seed, 1, "a/b/correct") for seed in range(4000)])
     assert draws.min() > 0
     assert draws.max() < 1
     assert abs(draws.mean() - 0.5) < 0.02
-    assert draw(1, "a/b/correct") == draws[1]
-    assert draw(1, "a/b/refused") != draws[1]
+    assert draw(1, 1, "a/b/correct") == draws[1]
+    assert draw(1, 1, "a/b/refused") != draws[1]
+    # The same seed run day after day must not draw the same luck: ties would look like a change.
+    assert len({draw(1, run, "a/b/correct") for run in range(200)}) == 200
 
 
 # --- bets on ranks -----------------------------------------------------------------------------------------

@@ -28,7 +28,7 @@ pytestmark = [pytest.mark.model, pytest.mark.slow]
 
 START_US = 1_767_250_800_000_000
 DAY_US = 86_400_000_000
-SWAP, DEGRADE, DAYS = 26, 42, 56
+SWAP, DEGRADE, DAYS = 22, 36, 48
 CONFIG = """
 [endpoints.model]
 protocol = "openai-chat"

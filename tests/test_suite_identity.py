@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import statistics
 import unicodedata
 
@@ -10,10 +11,13 @@ import pytest
 from harness.config import Endpoint
 from harness.graders import grade
 from harness.local import problems
+from harness.observe import observe
+from harness.records import Outcome
 from harness.suites import load_suite
 from probes._make import identity as make
 from probes._make import near_ties
 from probes._make.writing import FOLDER
+from tests import wire
 
 SUITE = load_suite(FOLDER / make.NAME)
 PROBES = {probe.id: probe for probe in SUITE.probes}
@@ -123,3 +127,14 @@ async def test_the_ties_found_on_the_local_model_are_ties() -> None:
     ties = await near_ties.measure(make.FOUND_TIES)
     assert statistics.median(tie.gap for tie in ties) < 0.15
     assert max(tie.gap for tie in ties) < 0.5
+
+
+@pytest.mark.parametrize(("finish", "outcome"), [("length", Outcome.TRUNCATED), ("stop", Outcome.ANSWERED)])
+def test_the_first_token_is_kept_whether_or_not_the_limit_ended_it(finish: str, outcome: Outcome) -> None:
+    """One token is all that is asked for: most servers then say that the limit ended the reply, and its text counts."""
+    body = json.dumps(
+        {"model": "m", "choices": [{"index": 0, "message": {"content": " Heads"}, "finish_reason": finish}]}
+    ).encode()
+    probe = next(probe for probe in SUITE.probes if probe.family == "near-tie")
+    seen = observe(wire.exchange("openai-chat", body), probe, wire.endpoint("openai-chat"))
+    assert (seen.outcome, seen.answer) == (outcome, "Heads")

@@ -121,9 +121,12 @@ def _decoded(body: Mapping[str, Any]) -> StreamState:
     )
 
 
-def draw(seed: int, stream: str) -> float:
-    """Return the number within 0 .. 1 that breaks ties, from the run's seed and the stream's name."""
-    return (derive_seed("u", seed, stream) + 0.5) / 2**31
+def draw(seed: int, run_id: int, stream: str) -> float:
+    """Return the number within 0 .. 1 that breaks ties, from the run's seed and number and the stream's name.
+
+    The number of the run is in it because people run the same seed day after day; the draws must differ all the same.
+    """
+    return (derive_seed("u", seed, run_id, stream) + 0.5) / 2**31
 
 
 def in_period(state: StreamState | None, period: int) -> StreamState:

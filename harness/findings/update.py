@@ -148,7 +148,7 @@ def _step(
     if found.score is None or found.coverage < coverage_min:
         down, up = _logs(state, state.period)
         return Step(stream, "missing", found, None, down, up, taken, state)
-    u = draw(run.seed, stream.name)
+    u = draw(run.seed, run.run_id, stream.name)
     made, done = step(stream, state, found, u, len(layout.probes(stream)))
     down, up = _logs(made, made.period)
     return Step(stream, "counted" if done.counted else "burn-in", found, u, down, up, taken, made)
