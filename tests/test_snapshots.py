@@ -124,7 +124,9 @@ def test_wrong_answers_are_capability_and_unreadable_ones_form() -> None:
     assert named(before, wrong).reading is Reading.LOSS
     assert named(wrong, before).reading is Reading.GAIN
     unread = wrong.assign(answered=half, unparsed=1 - half, graded=half)
-    assert named(before, unread).kind is Kind.FORMAT
+    assert named(before, unread).reading is Reading.FORMAT
+    worse = unread.assign(score_sum=half * (np.arange(60) % 3 > 0) * 1.0)
+    assert named(before, worse).reading is Reading.FORM_AND_SKILL
 
 
 def test_a_flipped_default_is_no_lost_skill() -> None:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness.cli.selection import AnswersRead, Fenced
-from harness.findings.snapshots import Fences, Named, name_changes
+from harness.findings.snapshot_named import Fences, Named
+from harness.findings.snapshots import name_changes
 from harness.findings.streams import CONTROL_ARMS
 from harness.store import Store
 from harness.tables import Comparison, Matched

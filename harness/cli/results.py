@@ -22,7 +22,7 @@ from harness.tables import Comparison, Evidence, Row, SuiteNote
 if TYPE_CHECKING:
     import pandas as pd
 
-    from harness.findings.snapshots import Named
+    from harness.findings.snapshot_named import Named
 
 
 def evidence_of(

@@ -221,6 +221,22 @@ def ask(
     )
 
 
+def among_readable(matched: Matched, level: float) -> Shift | None:
+    """Return how the share right moved among answers that could be read and judged, tasks read on both sides.
+
+    A selected sample: it tells a changed form from a changed skill, and is no effect by itself.
+    """
+    made: list[Floats] = []
+    for side in (matched.left, matched.right):
+        right, read = side.counts["right"], side.counts["right"] + side.counts["wrong"]
+        for top, below in ((right.sum(0)[None, :], read.sum(0)[None, :]), (right, read)):
+            with np.errstate(invalid="ignore", divide="ignore"):
+                shares = np.where(below > 0, top / below, np.nan)
+            made.append(_by_task(shares, list(matched.tags["task"])))
+    of = Units(made[0][0], made[2][0], made[1], made[3])
+    return shift("right among readable answers", of, level, shared=matched.shared_runs)
+
+
 def _topic(matched: Matched, topic: str, level: float) -> Shift | None:
     of = units(matched, "right", matched.where("topic", topic))
     found = shift(f"topic {topic}", of, level, shared=matched.shared_runs)

@@ -21,6 +21,7 @@ class Reading(StrEnum):
     LOOSENING = "loosening"
     FLIP = "flipped default answer"
     FORMAT = "formatting"
+    FORM_AND_SKILL = "formatting and more"
     FORM_ONLY = "form alone"
     LOSS = "capability loss"
     GAIN = "capability gain"
@@ -90,7 +91,15 @@ def _says(told: Told) -> str:
         )
     size = f"{shift.name} {_from_to(shift)} {_span(shift.interval)}"
     if told.reading is Reading.FORMAT:
-        return f"{size}, {_form(told)}: consistent with a changed form of answers; it does not show a changed skill"
+        beside = f", {told.parts[0].name} {_from_to(told.parts[0])}" if told.parts else ""
+        form = _form(told) + beside
+        return f"{size}, {form}: consistent with a changed form of answers; it does not show a changed skill"
+    if told.reading is Reading.FORM_AND_SKILL:
+        (among,) = told.parts
+        return (
+            f"{size}, {_form(told)}, and {among.name} {_from_to(among)}: consistent with a changed form of answers "
+            "that is not all of it"
+        )
     if told.reading is Reading.FORM_ONLY:
         return (
             f"answers in code fences {_from_to(shift)} {_span(shift.interval)}: consistent with a changed form of "
