@@ -61,6 +61,12 @@ def null_years(years: int = 100) -> list[str]:
     return _by_world(WORLDS, years)
 
 
+def longer(years: int = 300) -> list[str]:
+    """The first years are those of `null_years`; more of them where alarms are likeliest."""
+    hard = ("day noise, logit sd .4", "10% bad days", "autocorrelation .5")
+    return _by_world(tuple(w for w in WORLDS if w.name in hard), years)
+
+
 def harder(years: int = 60) -> list[str]:
     """The same on days worse than the prior foresees."""
     return _by_world(HARDER, years)
@@ -125,6 +131,7 @@ def delays(years: int = 300) -> list[str]:
 
 TABLES: dict[str, Callable[[], list[str]]] = {
     "null": null_years,
+    "longer": longer,
     "delays": delays,
     "harder": harder,
     "otherwise": null_years_otherwise,
