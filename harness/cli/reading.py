@@ -28,6 +28,7 @@ from harness.cli.results import evidence_of, grid, percent, print_comparison, pr
 from harness.cli.selection import HELP, parse, read_answers, redefined, with_makers
 from harness.errors import UsageError
 from harness.monitor import standing
+from harness.monitor.confirmation import standing_of
 from harness.records import JSON, utc_text
 from harness.store import Store
 
@@ -47,7 +48,8 @@ def status(
     as_json: JsonOption = False,
 ) -> None:
     """Say what ran, what is due and what was missed, coverage, spend, findings, and what has no place in our tables."""
-    schedules = load_project(config, db).config.schedules if config.exists() or db is None else {}
+    project = load_project(config, db) if config.exists() or db is None else None
+    schedules = project.config.schedules if project is not None else {}
     now = datetime.now(UTC)
     with reading(config, db) as store:
         evidence = evidence_of(store, database_path(config, db), now, origin=origin)
@@ -77,6 +79,9 @@ def status(
         access = tables.access_events(evidence.tallies, store.denials())
         others = len(store.origins.labels())
         found = open_json(store)
+        reserve = None
+        if project is not None and project.config.confirmation.runs_per_month:
+            reserve = standing_of(project.config, project.suites(), store, now)
     due: list[dict[str, JSON]] = [
         {
             "schedule": each.schedule,
@@ -99,6 +104,7 @@ def status(
                 "access": [_access_json(each) for each in access],
                 "unmapped": list(unknown),
                 "findings": found,
+                "confirmation": None if reserve is None else reserve.as_json(),
             }
         )
         return
@@ -132,6 +138,8 @@ def status(
             f"schedule {each.schedule} ({each.cron}): {ran}, next {each.next_run:%Y-%m-%d %H:%M} UTC{missed}",
             markup=False,
         )
+    for line in reserve.words() if reserve is not None else ():
+        out.print(line, markup=False)
     for event in access:
         why = f" ({', '.join(event.reasons)})" if event.reasons else ""
         since = f", was otherwise {event.before_at:%Y-%m-%d %H:%M}" if event.before_at else ""

@@ -242,6 +242,17 @@ class Findings(Section):
     """Confidence of the intervals of effects and dates."""
 
 
+class Confirmation(Section):
+    """Extra runs while evidence of a change grows (findings.md). Any change here starts a new period of the ledger."""
+
+    runs_per_month: int = Field(default=0, ge=0, le=10_000)
+    """Extra runs in 30 days over all endpoints, at most one a day at each; 0: none. Each asks one suite."""
+    watch: float = Field(default=0.5, gt=0, lt=1, allow_inf_nan=False)
+    """Evidence that asks for more, as a part of the alarm level on the log scale: 0.5 is its square root."""
+    usd_per_month: NotNegative | None = None
+    """US dollars the extra runs may cost in 30 days, beside `[budgets]`, which holds for them too."""
+
+
 AlertKind = Literal["incomplete", "denied", "budget", "finding"]
 
 
@@ -295,6 +306,8 @@ class Config(Section):
     """`[custody]`: who signs the record, and who says when."""
     findings: Findings = Findings()
     """`[findings]`: how claims of change are made."""
+    confirmation: Confirmation = Confirmation()
+    """`[confirmation]`: extra runs while evidence grows."""
 
     def asked(self, suite: str) -> tuple[str, ...]:
         """Return the endpoints that a suite is asked of."""

@@ -120,6 +120,17 @@ class Ledger:
             f"{facts} facts (access, served model, token counts) need no share",
             f"alarm level: an endpoint's average evidence of {self.threshold(Tier.PERSISTENT):,.0f} "
             f"(incidents {self.threshold(Tier.INCIDENT):,.0f})",
+            *self._extra(),
+        ]
+
+    def _extra(self) -> list[str]:
+        rule = self.settings.get("confirmation")
+        if not isinstance(rule, dict):
+            return []
+        level = self.threshold(Tier.PERSISTENT) ** rule["watch"]
+        return [
+            f"extra runs: up to {rule['runs_per_month']} in 30 days, paid for in this level, while evidence is over "
+            f"{level:,.0f}: {rule['rule']}"
         ]
 
 
@@ -204,7 +215,13 @@ def _settings(config: Config, suites: Mapping[str, Suite]) -> dict[str, JSON]:
         "upwards": {signal.value: share for signal, share in UPWARDS.items()},
         "u": "derive_seed('u', run seed, stream) + 0.5, over 2**31",
     }
-    return {
+    # Extra runs are part of the rules where there are any; without them nothing is said.
+    more: dict[str, JSON] = {}
+    if config.confirmation.runs_per_month:
+        more["confirmation"] = config.confirmation.model_dump(mode="json") | {
+            "rule": "two days later, one a day"
+        }
+    return more | {
         "claims": config.findings.model_dump(mode="json"),
         "endpoints": endpoints,
         "suites": {
@@ -247,8 +264,12 @@ def changes(before: str, after: str) -> list[str]:
             parts = sorted(key for key in now[name] if now[name][key] != was[name].get(key))
             if parts:
                 found.append(f"{kind[:-1]} {name}: {', '.join(parts)} changed")
-    for part, words in (("rules", "rules of inference"), ("claims", "[findings]")):
-        was, now = old["settings"][part], new["settings"][part]
+    for part, words in (
+        ("rules", "rules of inference"),
+        ("claims", "[findings]"),
+        ("confirmation", "[confirmation]"),
+    ):
+        was, now = old["settings"].get(part, {}), new["settings"].get(part, {})
         parts = sorted(key for key in {*was, *now} if was.get(key) != now.get(key))
         parts = [key for key in parts if key not in ("alpha", "incident_alpha", "horizon_days")]
         if parts:

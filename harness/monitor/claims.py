@@ -40,7 +40,7 @@ class Claims:
 
 
 def expected_runs(config: Config) -> int:
-    """Return how many runs the schedules plan within the horizon, counted from a fixed Monday.
+    """Return how many runs the schedules and the reserve plan within the horizon, counted from a fixed Monday.
 
     Where an endpoint is on several schedules their runs add up; the endpoint with the most counts for all.
     """
@@ -53,7 +53,9 @@ def expected_runs(config: Config) -> int:
         )
         for endpoint in config.endpoints
     )
-    return max(days, ceil(planned * days))
+    # Every extra run is paid for beforehand, as if all of them went to one endpoint.
+    extra = config.confirmation.runs_per_month * days / 30
+    return max(days, ceil(planned * days)) + ceil(extra)
 
 
 @lru_cache(maxsize=256)
@@ -108,8 +110,19 @@ def world_of(clock: str) -> str:
     return "simulated" if clock == "simulated" else "real"
 
 
-def take_in(config: Config, claims: Claims, store: Store, run_id: int, now_us: int) -> UpdateRow | None:
-    """Take a finished run into the streams, once; return what was stored, or None when it was taken in before."""
+def take_in(
+    config: Config, claims: Claims, store: Store, run_id: int, now_us: int, why: str = ""
+) -> UpdateRow | None:
+    """Take a finished run into the streams, once; return what was stored, or None when it was taken in before.
+
+    Args:
+        config: who is asked what.
+        claims: from before the run.
+        store: open for writing.
+        run_id: the run.
+        now_us: the present moment.
+        why: for an extra run, the reason for it; stored with the update.
+    """
     if store.findings.has_update(run_id):
         return None
     header = store.run_header(run_id)
@@ -129,7 +142,7 @@ def take_in(config: Config, claims: Claims, store: Store, run_id: int, now_us: i
         earlier=[each for each in store.findings.findings() if each.standing is not Standing.WITHDRAWN],
     )
     row = UpdateRow(
-        *(run_id, claims.period.id, now_us, MAKERS, made.notes),
+        *(run_id, claims.period.id, now_us, MAKERS, ((why, *made.notes) if why else made.notes)),
         *(tuple(_row(step) for step in made.steps), made.findings),
         tuple(EventRow(each.finding_id, each.standing, each.words) for each in made.events),
     )

@@ -117,6 +117,7 @@ async def run_cycle(
     only_suites: Sequence[str] | None = None,
     only_endpoints: Sequence[str] | None = None,
     folder: Path = Path(),
+    why: str = "",
     on_progress: Callable[[Progress], None] = lambda _: None,
     on_note: Callable[[str], None] = lambda _: None,
 ) -> Summary:
@@ -129,12 +130,13 @@ async def run_cycle(
         access: keys and proxies.
         clock: passed in; simulated runs bring their own.
         stop: set it to end cleanly: nothing new is sent, what is in flight is awaited and kept.
-        trigger: `manual` or the schedule's name.
+        trigger: `manual`, the schedule's name, or `confirm` for an extra run.
         seed: of the plan; by default that of the next run.
         resume: id of an unfinished run to finish instead of starting one.
         only_suites: ask only these.
         only_endpoints: ask only these.
         folder: where the config lies; relative paths in it start there.
+        why: of an extra run, the reason for it; it is kept with what the run did to the streams.
         on_progress: called after every commit.
         on_note: told in words what a person should know while it runs.
 
@@ -205,7 +207,7 @@ async def run_cycle(
         )
     if summary.status is not RunStatus.DONE:
         return summary
-    taken = claims.take_in(config, watched, store, run_id, clock.now_us())
+    taken = claims.take_in(config, watched, store, run_id, clock.now_us(), why)
     if taken is None:
         return summary
     for note in taken.notes:

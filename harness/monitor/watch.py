@@ -15,11 +15,15 @@ from harness.errors import LaunchError, UsageError
 from harness.limits import Clock
 from harness.monitor.beginning import Access
 from harness.monitor.calibration import resumable
+from harness.monitor.confirmation import TRIGGER, Extra, standing_of
 from harness.monitor.cycle import Summary, run_cycle
 from harness.monitor.schedule import GRACE, moments, next_moment, trigger
 from harness.runner import Stop
 from harness.store import Store
 from harness.suites import Suite
+
+CHECK_S = 60.0
+"""How often a watcher looks whether an extra run is due."""
 
 
 class Watch:
@@ -77,6 +81,8 @@ class Watch:
             self.on_say(
                 f"{name}: next run {next_moment(schedule.cron, self._now()):%Y-%m-%d %H:%M} UTC ({schedule.cron})"
             )
+        if self._config.confirmation.runs_per_month:
+            scheduler.add_job(self._come_due, "interval", args=[TRIGGER], id=TRIGGER, seconds=CHECK_S)
         scheduler.start()
         stopped = asyncio.ensure_future(self._stop.wait())
         try:
@@ -91,7 +97,10 @@ class Watch:
                     break
                 name = due.result()
                 self._waiting.discard(name)
-                await self._cycle(name, None)
+                if name == TRIGGER:
+                    await self.confirm()
+                else:
+                    await self._cycle(name, None)
         finally:
             scheduler.shutdown(wait=False)
             stopped.cancel()
@@ -115,8 +124,23 @@ class Watch:
         self.on_say(f"resuming run {info.run_id} ({info.completed} of {info.planned} calls)")
         await self._cycle(info.trigger, info.run_id)
 
-    async def _cycle(self, name: str, resume: int | None) -> None:
-        schedule = self._config.schedules[name]
+    async def confirm(self) -> None:
+        """Make the extra runs that are due now, if the rule asks for any."""
+        now = self._now()
+        standing = standing_of(self._config, self._suites, self._store, now, self._clock.kind)
+        for extra in standing.extras if standing is not None else ():
+            if extra.at <= now and not self._stop.is_set():
+                self.on_say(extra.why)
+                await self._cycle(TRIGGER, None, extra)
+
+    async def _cycle(self, name: str, resume: int | None, extra: Extra | None = None) -> None:
+        only_suites: tuple[str, ...] | None = None
+        only_endpoints: tuple[str, ...] | None = None
+        if extra is not None:
+            only_suites, only_endpoints = (extra.suite,), (extra.endpoint,)
+        elif resume is None:
+            schedule = self._config.schedules[name]
+            only_suites, only_endpoints = schedule.suites, schedule.endpoints
         try:
             summary = await run_cycle(
                 self._config,
@@ -127,9 +151,10 @@ class Watch:
                 stop=self._stop,
                 trigger=name,
                 resume=resume,
-                only_suites=None if resume else schedule.suites,
-                only_endpoints=None if resume else schedule.endpoints,
+                only_suites=only_suites,
+                only_endpoints=only_endpoints,
                 folder=self._folder,
+                why=extra.why if extra is not None else "",
                 on_note=self.on_say,
             )
         except (LaunchError, UsageError) as error:
