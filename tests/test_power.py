@@ -88,7 +88,7 @@ def test_simulated_evidence_is_that_of_the_real_update() -> None:
             counts = table[["score_sum", "refused", "unparsed"]].to_numpy().T.astype(np.int16)[:, None, :]
             measure.keep(number, counts)
         for stream in streams:
-            u = np.array([[draw(each.seed, stream.name) for each in runs]])
+            u = np.array([[draw(each.seed, each.run_id, stream.name) for each in runs]])
             path = two_sided_paths(np.array([UPWARDS.get(stream.signal, 0.5)]), measure.ranked(stream, u))[0]
             total = np.logaddexp(total, log(memory.ledger.weights[stream.name]) + path)
     assert np.allclose(total, expected, atol=1e-9)

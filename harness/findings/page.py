@@ -58,8 +58,8 @@ $ harness findings --replay           # make every stream again from its stored 
    when the
    persistent tier raises the same stream in the same direction, and *withdrawn* when at least {later} later runs are
    compatible with no difference and not with the incident's own. Both are recorded beside it, never in it.
-6. **Extra runs.** With a reserve (`[confirmation]`, off unless set) `harness watch` asks the suite whose evidence grows once
-   more, two days after it crossed the watch level; every such run is paid for in the alarm level
+6. **Extra runs.** With a reserve (`[confirmation]`, off unless set) `harness watch` asks the suite whose evidence
+   grows once more, two days after it crossed the watch level; every such run is paid for in the alarm level
    ([power.md](power.md#looking-again)).
 
 ## Signals
