@@ -232,7 +232,7 @@ def test_extra_runs_two_days_later_raise_no_false_alarms(world: World) -> None:
 
 
 def test_extra_runs_on_the_bad_day_itself_would() -> None:
-    """The rule that is not used: looking again the same day takes a bad day's effect for a change, in 6% of years."""
+    """The rule that is not used: looking again the same day takes a bad day's effect for a change, in 13 of 200 years."""
     alarmed, _ = live(World("noisy", day_sd=0.4), Change(), Rule("same day", per_day=2), 200, 4)
     assert (alarmed >= 0).sum() > 6
 
