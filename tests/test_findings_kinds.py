@@ -72,7 +72,7 @@ def test_unreadable_answers_are_a_change_of_form_and_never_of_capability() -> No
     assert {found.kind for found in memory.findings} == {Kind.FORMAT}
     fallen = [found for found in memory.findings if found.stream.signal == "correct"]
     assert fallen
-    assert all("not with a lost skill" in found.headline for found in fallen)
+    assert all("does not show in replies that cannot be read" in found.headline for found in fallen)
 
 
 def test_refusals_of_everything_are_a_tightening_and_no_lock() -> None:

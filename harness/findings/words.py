@@ -104,7 +104,7 @@ def headline(
         if signal is Signal.CORRECT:
             return (
                 f"{who} {where}: fewer replies can be read, which lowers the score {tail}: consistent with a changed "
-                f"form of answers, not with a lost skill"
+                f"form of answers; whether a skill is lost does not show in replies that cannot be read"
                 if not rose
                 else f"{who} {where}: more replies can be read, which raises the score {tail}: consistent with a "
                 f"changed form of answers"
