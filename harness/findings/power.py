@@ -347,7 +347,7 @@ class Measure:
         places = self._layout.places(stream)
         if stream.signal is Signal.LOCK:
             pairs = self._layout.pairs(stream)
-            return np.asarray(counts[0][:, pairs.neutral].sum(1) - counts[0][:, pairs.topic].sum(1), np.int64)
+            return np.asarray(counts[0][:, pairs.topic].sum(1) - counts[0][:, pairs.neutral].sum(1), np.int64)
         if stream.signal is Signal.ANCHOR_FRESH:
             fixed = np.array([probe.anchor for probe in self._layout.probes(stream)])
             sides = [counts[0][:, places[side]].sum(1, dtype=np.int64) for side in (fixed, ~fixed)]
