@@ -92,6 +92,9 @@ def power(
     kind: Annotated[
         Shape, typer.Option("--kind", help="The change that schedules are compared by.")
     ] = Shape.UNIFORM,
+    tier: Annotated[
+        Tier, typer.Option("--tier", help="Findings to publish, or the fast and provisional ones.")
+    ] = Tier.PERSISTENT,
     budget: Annotated[
         str | None,
         typer.Option("--budget", metavar="AMOUNT", help="What a day may take: 2.5usd or 400calls."),
@@ -148,7 +151,7 @@ def power(
     texts: list[str] = []
     missed = False
     for watch in seen:
-        answer = _answer(watch, drop / 100, kind, within, limit, worlds, quiet=as_json or write == "-")
+        answer = _answer(watch, drop / 100, kind, tier, within, limit, worlds, quiet=as_json or write == "-")
         told.append(answer.json)
         missed |= answer.missed
         if answer.block is not None:
@@ -215,6 +218,7 @@ def _answer(
     watch: planning.Watched,
     drop: float,
     kind: Shape,
+    tier: Tier,
     within: float | None,
     limit: Budget,
     worlds: int | None,
@@ -232,13 +236,13 @@ def _answer(
     if idle:
         notes.append(f"no schedule asks {', '.join(idle)}: once a day is taken")
     notes += _over(limit, watch, spent)
-    level = scene.ledger.threshold(Tier.PERSISTENT)
+    level = scene.ledger.threshold(tier)
     say(
         f"endpoint {watch.endpoint}: {_day(spent)}, alarm level {level:,.0f} (ledger {scene.ledger.hash[7:15]})"
     )
     for note in notes:
         say(f"  {note}")
-    found = planning.outlook(watch, drop, worlds)
+    found = planning.outlook(watch, drop, worlds, tier=tier)
     compared = next((each for each in found if each.shape is kind), None)
     if compared is not None and within is None:
         say(_sentence(compared, spent))
@@ -272,11 +276,13 @@ def _answer(
     if within is None:
         calls = limit.calls if limit.calls is not None else None if limit.usd is not None else spent.calls
         ways = planning.divisions(watch, calls if calls is not None else float("inf"), limit.usd)
-        tried = [planning.attempt(watch, way, kind, drop, worlds or DIVIDED) for way in ways]
+        tried = [planning.attempt(watch, way, kind, drop, worlds or DIVIDED, tier=tier) for way in ways]
         _print_ways(tried, kind, drop, limit.words() or f"{spent.calls:,.0f} calls", say)
         body["divisions"] = [_tried_json(each) for each in tried]
         return _Answer(body, None, missed=False)
-    best = planning.cheapest(watch, kind, drop, WANTED, calls=limit.calls, usd=limit.usd, worlds=worlds)
+    best = planning.cheapest(
+        watch, kind, drop, WANTED, calls=limit.calls, usd=limit.usd, worlds=worlds, tier=tier
+    )
     if best is None:
         say(
             f"no schedule that was tried finds it within {within:g} days with {WANTED:.0%} probability"

@@ -19,13 +19,16 @@ import numpy.typing as npt
 from scipy.stats import binom
 
 from harness.claims import Tier
+from harness.findings.explain import Direction
 from harness.findings.habits import Chances, Habits
 from harness.findings.ledger import SETTINGS, UPWARDS, Ledger
 from harness.findings.scores import Floats, Layout
+from harness.findings.state import day_settings
 from harness.findings.streams import Signal, Stream, graded
-from harness.stats import Interval, follow, tally_p, wilson
+from harness.stats import Interval, day_effect_paths, follow, tally_p, wilson
 from harness.stats.rank_bets import bet_paths
 
+WAYS: tuple[Direction, ...] = ("down", "up")
 Ints: TypeAlias = npt.NDArray[np.int64]
 SIMULATED = (Signal.CORRECT, Signal.REFUSED, Signal.FORMAT, Signal.LOCK, Signal.ANCHOR_FRESH)
 """Signals whose evidence is simulated. Others are taken to say nothing, so that what is promised is no more than
@@ -94,8 +97,8 @@ class Scene:
         }
 
     @cached_property
-    def calm(self) -> dict[tuple[str, int, int], Floats]:
-        """Evidence of suites that nothing happens to, by (suite, worlds, seed): the same for every change elsewhere."""
+    def calm(self) -> dict[tuple[str, int, int, Tier], Floats]:
+        """Evidence of suites that nothing happens to, by (suite, worlds, seed, tier): one for all changes elsewhere."""
         return {}
 
     def times(self, suite: str) -> Floats:
@@ -169,8 +172,10 @@ class Delays:
         return wilson(self.early, self.worlds)
 
 
-def simulate(scene: Scene, shape: Shape, drop: float, worlds: int, seed: int) -> Delays:
-    """Return when a change of one shape would be found by a persistent finding.
+def simulate(
+    scene: Scene, shape: Shape, drop: float, worlds: int, seed: int, tier: Tier = Tier.PERSISTENT
+) -> Delays:
+    """Return when a change of one shape would be found by a finding of a tier.
 
     The same seed gives the same numbers. Assumes that runs of one day share that day's effect wholly, that nothing is
     missing, and that endpoints do not influence each other.
@@ -181,6 +186,7 @@ def simulate(scene: Scene, shape: Shape, drop: float, worlds: int, seed: int) ->
         drop: by how much, as a share of answers; as much as there is, where there is less to lose.
         worlds: how many lives are simulated.
         seed: of all random numbers.
+        tier: whose evidence, weights and alarm level. Incidents watch the streams that keep a tally per probe.
 
     Raises:
         ValueError: no stream would see the change.
@@ -197,11 +203,11 @@ def simulate(scene: Scene, shape: Shape, drop: float, worlds: int, seed: int) ->
         targets = [""] * worlds if whole and name in hit else [None] * worlds if whole else mine
         calm = all(target is None for target in targets)
         if not calm:
-            paths.append(_evidence(scene, name, shape, drop, targets, seed))
+            paths.append(_evidence(scene, name, shape, drop, targets, seed, tier))
         else:
-            key = (name, worlds, seed)
+            key = (name, worlds, seed, tier)
             if key not in scene.calm:
-                scene.calm[key] = _evidence(scene, name, Shape.NOTHING, 0.0, targets, seed)
+                scene.calm[key] = _evidence(scene, name, Shape.NOTHING, 0.0, targets, seed, tier)
             paths.append(scene.calm[key])
         times.append(scene.times(name))
     moments = np.unique(np.concatenate(times).round(9))
@@ -209,19 +215,19 @@ def simulate(scene: Scene, shape: Shape, drop: float, worlds: int, seed: int) ->
     for path, each in zip(paths, times, strict=True):
         latest = np.searchsorted(each.round(9), moments, side="right") - 1
         total = np.logaddexp(total, np.where(latest >= 0, path[:, np.maximum(latest, 0)], -np.inf))
-    alarm = total >= log(scene.ledger.threshold(Tier.PERSISTENT))
+    alarm = total >= log(scene.ledger.threshold(tier))
     before = moments <= (scene.within_days + 1 if shape is Shape.NOTHING else 0)
     false = alarm[:, before].any(1)
     later = alarm[~false][:, ~before]
     days = np.where(later.any(1), moments[~before][later.argmax(1)], np.inf) if later.size else np.array([])
     return Delays(
-        *(shape, drop, Tier.PERSISTENT, worlds, int(false.sum()), scene.within_days),
+        *(shape, drop, tier, worlds, int(false.sum()), scene.within_days),
         tuple(sorted(float(day) for day in days)),
     )
 
 
 def _evidence(
-    scene: Scene, name: str, shape: Shape, drop: float, targets: Sequence[str | None], seed: int
+    scene: Scene, name: str, shape: Shape, drop: float, targets: Sequence[str | None], seed: int, tier: Tier
 ) -> Floats:
     """Return the log of one suite's part of the endpoint's average evidence after each run, (worlds, runs)."""
     rng = np.random.default_rng([seed, crc32(f"{scene.endpoint}/{name}".encode())])
@@ -241,6 +247,12 @@ def _evidence(
         declined = moved(now.declined, habits.day_sd_declined * effects[1, :, day[run], None])
         measure.take(run, right, declined, now.unreadable, rng)
     total = np.full((worlds, times.size), -np.inf)
+    if tier is Tier.INCIDENT:
+        for stream in streams:
+            if stream.day_sd:
+                weight = log(scene.ledger.incident_weights[stream.name])
+                total = np.logaddexp(total, weight + measure.incident(stream))
+        return total
     for tallied in (False, True):
         alike = [(stream, u[place]) for place, stream in enumerate(streams) if stream.tallied is tallied]
         if not alike:
@@ -372,6 +384,13 @@ class Measure:
         return np.stack(
             [tally_p(each, trials, draws, SETTINGS) for each, draws in zip(right, u, strict=True)]
         )
+
+    def incident(self, stream: Stream) -> Floats:
+        """Return the log of a stream's evidence in the incident tier after each run, shape (worlds, runs)."""
+        right = self._right[stream.name]
+        down, up = (day_effect_paths(right, self._samples, day_settings(stream, way)).log_e for way in WAYS)
+        both: Floats = np.logaddexp(down, up) - log(2)
+        return both
 
 
 def ranks(numbers: Floats, u: Floats) -> Floats:

@@ -9,6 +9,7 @@ from math import ceil, floor
 import numpy as np
 
 from harness import findings
+from harness.claims import Tier
 from harness.config import Config
 from harness.findings.habits import Habits, habits
 from harness.findings.ledger import Ledger
@@ -243,11 +244,13 @@ def watched(
     return found if found.chosen else None
 
 
-def outlook(watch: Watched, drop: float, worlds: int | None, seed: int = SEED) -> list[Delays]:
+def outlook(
+    watch: Watched, drop: float, worlds: int | None, seed: int = SEED, tier: Tier = Tier.PERSISTENT
+) -> list[Delays]:
     """Return what the config's own schedule finds of every kind of change it watches for, nothing first."""
     scene = watch.scene()
     return [
-        simulate(scene, shape, drop, worlds or scene.worlds, seed)
+        simulate(scene, shape, drop, worlds or scene.worlds, seed, tier)
         for shape in Shape
         if shape is Shape.NOTHING or scene.watched(shape)
     ]
@@ -276,7 +279,13 @@ def divisions(watch: Watched, calls: float, usd: float | None) -> list[Schedule]
 
 
 def attempt(
-    watch: Watched, schedule: Schedule, shape: Shape, drop: float, worlds: int | None, seed: int = SEED
+    watch: Watched,
+    schedule: Schedule,
+    shape: Shape,
+    drop: float,
+    worlds: int | None,
+    seed: int = SEED,
+    tier: Tier = Tier.PERSISTENT,
 ) -> Tried:
     """Return what a schedule takes and finds."""
     scene = watch.scene(schedule)
@@ -284,8 +293,8 @@ def attempt(
     return Tried(
         schedule,
         watch.spending(schedule),
-        simulate(scene, shape, drop, n, seed),
-        simulate(scene, Shape.NOTHING, drop, n, seed),
+        simulate(scene, shape, drop, n, seed, tier),
+        simulate(scene, Shape.NOTHING, drop, n, seed, tier),
     )
 
 
@@ -299,6 +308,7 @@ def cheapest(
     usd: float | None = None,
     worlds: int | None = None,
     seed: int = SEED,
+    tier: Tier = Tier.PERSISTENT,
     on_try: Callable[[Schedule], None] = lambda _: None,
 ) -> Tried | None:
     """Return the cheapest schedule tried that finds a change within the days in question with the wanted chance.
@@ -316,6 +326,7 @@ def cheapest(
         usd: US dollars a day at most.
         worlds: for the last look at each schedule that seems to do.
         seed: of the worlds.
+        tier: of the finding.
         on_try: told every schedule that is simulated.
 
     Returns:
@@ -335,12 +346,13 @@ def cheapest(
     def does(schedule: Schedule) -> Tried | None:
         on_try(schedule)
         scene = watch.scene(schedule)
-        first = simulate(scene, shape, drop, min(SCREEN, worlds or SCREEN), seed)
+        first = simulate(scene, shape, drop, min(SCREEN, worlds or SCREEN), seed, tier)
         if (first.found().high or 0.0) < chance:
             return None
-        tried = attempt(watch, schedule, shape, drop, worlds, seed)
+        tried = attempt(watch, schedule, shape, drop, worlds, seed, tier)
         enough = (tried.delays.found().estimate or 0.0) >= chance
-        alpha = watch.config.findings.alpha
+        claims = watch.config.findings
+        alpha = claims.alpha if tier is Tier.PERSISTENT else claims.incident_alpha
         return tried if enough and (tried.false.false.low or 0.0) <= alpha else None
 
     starts = [Schedule(rate, 1, part) for rate in RATES for part in PARTS]
