@@ -46,7 +46,7 @@ def scene(names: list[str], *, per_day: float = 1, alone: Signal | None = None, 
     if alone is not None:
         only = tuple(stream for stream in budget.streams if stream.signal is alone)
         budget = dataclasses.replace(budget, streams=only, weights={only[0].name: 1.0})
-    known = {name: Habits(suites[name], None, 0, 0.0, 0.0, None) for name in names}
+    known = {name: Habits(suites[name], None, 0, 0, 0.0, 0.0, None) for name in names}
     asking = {name: Asking(per_day, 1) for name in names}
     return Scene("one", budget, Layout(made, suites), known, asking, 30, within)
 
@@ -140,7 +140,7 @@ def test_small_changes_take_longer_and_nothing_is_found_in_nothing() -> None:
 def test_a_change_moves_the_shares_it_names_by_the_size_it_names() -> None:
     """Mean right answers, or refusals, of the part that is hit move by the drop; the rest stays."""
     suite = load(["topic-pairs"])["topic-pairs"]
-    known = Habits(suite, None, 0, 0.0, 0.0, None)
+    known = Habits(suite, None, 0, 0, 0.0, 0.0, None)
     before = known.draw(np.random.default_rng(1), 3)
     topic = suite.topics[0]
     mine = np.array([p.topic == topic and p.arm == suite.arms[0] for p in suite.probes])
@@ -248,7 +248,7 @@ def test_too_few_answers_are_not_taken_for_difficulties() -> None:
     assert few.cost_usd == pytest.approx(0.001)
     enough = habits(suite, tallies([world.run(day).table for day in range(6)], suite))
     assert enough.known is not None
-    assert "measured in 6 runs" in enough.words()
+    assert "measured in 6 runs on 6 days" in enough.words()
 
 
 def test_ranks_in_arrays_are_conformal_p() -> None:

@@ -41,6 +41,8 @@ class Habits:
     """Measured shares: right, declined, unreadable; None where they are assumed."""
     runs: int
     """Runs they were measured in."""
+    days: int
+    """Days (UTC) of these runs."""
     day_sd_right: float
     """How much days differ, as an sd on the logit of being right."""
     day_sd_declined: float
@@ -52,7 +54,8 @@ class Habits:
         noise = f"days differ with an sd of {self.day_sd_right:.2f} on the logit"
         if self.known is None:
             return f"{self.suite.name}: assumed, too little is measured yet; {noise} (assumed)"
-        return f"{self.suite.name}: measured in {self.runs} runs, each probe's share shrunk; {noise}"
+        few = " (assumed: one day says nothing)" if self.days < 2 else ""
+        return f"{self.suite.name}: measured in {self.runs} runs on {self.days} days, each probe's share shrunk; {noise}{few}"
 
     def draw(self, rng: np.random.Generator, worlds: int) -> Chances:
         """Return the chances in so many worlds that fit what is known."""
@@ -86,7 +89,7 @@ def habits(suite: Suite, tallies: pd.DataFrame | None) -> Habits:
             None: there are none yet.
     """
     if tallies is None:
-        return Habits(suite, None, 0, ORDINARY_DAY_SD, ORDINARY_DAY_SD, None)
+        return Habits(suite, None, 0, 0, ORDINARY_DAY_SD, ORDINARY_DAY_SD, None)
     index = {probe.id: place for place, probe in enumerate(suite.probes)}
     table = tallies[tallies["probe_id"].isin(index) & (tallies["suite_hash"] == suite.content_hash)]
     cost = float(table["cost_usd"].sum() / table["n"].sum()) if table["n"].sum() else None
@@ -102,7 +105,7 @@ def habits(suite: Suite, tallies: pd.DataFrame | None) -> Habits:
 
     measured = sums(table["n"] - table["failed"] - table["denied"])
     if measured.sum() < LEAST_ANSWERS * len(index):
-        return Habits(suite, None, len(newest), ORDINARY_DAY_SD, ORDINARY_DAY_SD, cost)
+        return Habits(suite, None, len(newest), len(days), ORDINARY_DAY_SD, ORDINARY_DAY_SD, cost)
     found = {
         "right": sums(table["score_sum"]),
         "declined": sums(table["refused"] + table["cut"] + table["empty"]),
@@ -110,4 +113,4 @@ def habits(suite: Suite, tallies: pd.DataFrame | None) -> Habits:
     }
     known = {name: shares(each.sum(0), measured.sum(0)) for name, each in found.items()}
     right, declined = (day_sd(known[name], found[name], measured) for name in ("right", "declined"))
-    return Habits(suite, known, len(newest), right, declined, cost)
+    return Habits(suite, known, len(newest), len(days), right, declined, cost)
