@@ -55,7 +55,8 @@ class Habits:
         if self.known is None:
             return f"{self.suite.name}: assumed, too little is measured yet; {noise} (assumed)"
         few = " (assumed: one day says nothing)" if self.days < 2 else ""
-        return f"{self.suite.name}: measured in {self.runs} runs on {self.days} days, each probe's share shrunk; {noise}{few}"
+        seen = f"measured in {self.runs} runs on {self.days} days, each probe's share shrunk"
+        return f"{self.suite.name}: {seen}; {noise}{few}"
 
     def draw(self, rng: np.random.Generator, worlds: int) -> Chances:
         """Return the chances in so many worlds that fit what is known."""
