@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from harness.claims import Kind, Lock, StreamKey
 from harness.rehearsal import world as events
@@ -186,15 +186,7 @@ def _values(world: World, suite: Suite, stream: StreamKey, now: State) -> Iterat
             yield refused
         elif stream.signal.startswith("lock") and probe.pair is not None and watched(suite, probe):
             lock = lock_on(now, suite, probe)
-            free = State(
-                now.model_name,
-                now.model,
-                now.served,
-                now.style,
-                wear=now.wear,
-                flips=now.flips,
-                shifted=now.shifted,
-            )
+            free = replace(now, locks=())
             lost = truth(world, free, suite, probe)[0] - right
             manner = stream.signal.removeprefix("lock-")
             same = lock is not None and manner in ("any", "lock", _LOCKS[lock.mode].value)
