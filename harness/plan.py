@@ -229,7 +229,7 @@ def make_plan(
         asked: list[JSON] = [
             _what_is_asked(sent[each], count) for each, count in zip(names, samples, strict=True)
         ]
-        inputs.append([name, _what_is_asked_of(endpoint), asked])
+        inputs.append([name, asked_settings(endpoint), asked])
     if not stretches:
         raise UsageError(
             "nothing to ask: no suite is asked of the chosen endpoints (see [suites.*] endpoints in the config)"
@@ -250,7 +250,7 @@ def _what_is_asked(suite: Suite, samples: int) -> JSON:
     return [suite.name, suite.content_hash, samples, *([selection] if selection else [])]
 
 
-def _what_is_asked_of(endpoint: Endpoint) -> JSON:
+def asked_settings(endpoint: Endpoint) -> JSON:
     """Return the part of an endpoint's settings that changes what is sent or who answers; limits and prices do not."""
     kept = {
         "protocol",

@@ -15,6 +15,7 @@ from harness.errors import EXIT_DONE, EXIT_ERROR, EvidenceError, UsageError
 from harness.store import Store
 
 if TYPE_CHECKING:
+    from harness.monitor import Summary
     from harness.rehearsal.check import Check
     from harness.rehearsal.repeats import Repeats
     from harness.stats import Interval
@@ -102,9 +103,9 @@ def rehearse(
     total = lived_in.days
     err.print(f"{lived_in.title}: {total} days, simulated", markup=False)
 
-    def on_day(day: int, summary: object) -> None:
+    def on_day(day: int, summary: Summary) -> None:
         if day % 10 == 9 or day + 1 == total:
-            err.print(f"day {day + 1} of {total}: {getattr(summary, 'words')()}", markup=False)  # noqa: B009
+            err.print(f"day {day + 1} of {total}: {summary.words()}", markup=False)
 
     lived = stoppable(lambda stop: live(lived_in, suites, database, stop=stop, on_day=on_day))
     checked = check_life(lived_in, suites, lived)

@@ -13,6 +13,7 @@ from enum import StrEnum
 from harness.claims import StreamKey
 from harness.config import Config, shown_endpoint
 from harness.observe import makers
+from harness.plan import asked_settings
 from harness.records import JSON, Probe, canonical_json, sha256
 from harness.suites import Suite
 
@@ -196,20 +197,7 @@ def _facts(config: Config, suites: Mapping[str, Suite], endpoint: str) -> Iterat
 
 def endpoint_settings(config: Config, endpoint: str) -> JSON:
     """Return the part of an endpoint's settings that decides who answers and how; keys, limits, prices do not."""
-    kept = {
-        "protocol",
-        "url",
-        "model",
-        "stream",
-        "parameters",
-        "headers",
-        "body",
-        "proxy",
-        "vantage",
-        "launch",
-    }
-    settings: JSON = shown_endpoint(config.endpoints[endpoint]).model_dump(mode="json", include=kept)
-    return settings
+    return asked_settings(shown_endpoint(config.endpoints[endpoint]))
 
 
 def graders_of(config: Config, endpoint: str, suite: Suite) -> list[str]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 
 import pandas as pd
 
@@ -18,10 +17,10 @@ from harness.claims import Finding
 from harness.config import Config, Endpoint
 from harness.endpoints import adapter
 from harness.findings import COUNTS, InMemory, RunTallies
+from harness.findings.streams import NEAR_TIE
 from harness.observe import observe
-from harness.plan import make_plan
 from harness.records import Exchange, Observation, Outcome, Probe, Timing, derive_seed
-from harness.rehearsal.life import FIRST_HOUR, config_of
+from harness.rehearsal.life import calls_per_day, config_of, moment_us, run_days
 from harness.rehearsal.provider import Provider, providers
 from harness.rehearsal.script import Asked, Kind, Scripted, settled
 from harness.rehearsal.server import FORMATS
@@ -33,7 +32,6 @@ from harness.suites import Suite
 _ADDRESS = "http://127.0.0.1:9"
 """Stands in the config; nothing is sent there."""
 _KEPT_READINGS = 200_000
-_NEAR_TIE = "near-tie"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,25 +89,14 @@ def live_indoors(world: World, suites: Mapping[str, Suite]) -> Indoors:
     minds = providers(world)
     streams = InMemory.of(config, suites, world.days * world.runs_per_day)
     reader = _Reader()
-    start = datetime.combine(world.start, datetime.min.time(), UTC)
-    planned: dict[str, int] = {}
-    run_id = 0
-    for day in range(world.days):
-        for turn in range(world.runs_per_day):
-            run_id += 1
-            at = day + FIRST_HOUR / 24 + turn / world.runs_per_day * (1 - FIRST_HOUR / 24)
-            seed = derive_seed("run", config.run.seed, run_id)
-            plan = make_plan(config, suites, seed)
-            asked_suites = list(plan.suites.values())
-            for mind in minds.values():
-                mind.teach(asked_suites)
-                mind.begin_run(run_id, at)
-            planned = {name: plan.total(name).calls for name in config.endpoints}
-            started_us = round((start + timedelta(days=at)).timestamp() * 1e6)
-            streams.take(_run(config, plan.suites, minds, reader, run_id, started_us, seed))
-    return Indoors(
-        tuple(streams.findings), {name: count * world.runs_per_day for name, count in planned.items()}
-    )
+    for run_id, at in enumerate(run_days(world), 1):
+        seed = derive_seed("run", config.run.seed, run_id)
+        asked = {name: suite.for_run(seed) for name, suite in suites.items()}
+        for mind in minds.values():
+            mind.teach(asked.values())
+            mind.begin_run(run_id, at)
+        streams.take(_run(config, asked, minds, reader, run_id, moment_us(world, at), seed))
+    return Indoors(tuple(streams.findings), calls_per_day(world, config, suites))
 
 
 def _run(
@@ -137,7 +124,7 @@ def _run(
                     served[name][seen.served_model or ""] += 1
                     if seen.outcome is Outcome.DENIED:
                         denied[name].add(seen.reason or "")
-                    if probe.family == _NEAR_TIE and seen.answer is not None:
+                    if probe.family == NEAR_TIE and seen.answer is not None:
                         answers[name, suite_name, probe.id][seen.answer] += 1
                 rows.append((name, suite_name, probe.id, *total))
     table = pd.DataFrame(rows, columns=["endpoint", "suite", "probe_id", *COLUMNS])

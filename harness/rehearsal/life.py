@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -82,8 +82,7 @@ async def live(
         UsageError: a probe's answers cannot be made up.
         StoreError: the database cannot be written.
     """
-    start = datetime.combine(world.start, datetime.min.time(), UTC)
-    clock = VirtualClock(_us(start))
+    clock = VirtualClock(moment_us(world, 0.0))
     begun = datetime.now(UTC)
     runs = calls = 0
     with (
@@ -91,33 +90,45 @@ async def live(
         Store.open(database, mode="write") as store,
     ):
         config = config_of(world, remote.address)
-        plan = make_plan(config, suites, world.seed)
-        planned = {name: plan.total(name).calls * world.runs_per_day for name in config.endpoints}
+        planned = calls_per_day(world, config, suites)
         access = Access(dict.fromkeys(config.endpoints, KEY), dict.fromkeys(config.endpoints))
-        for day in range(world.days):
-            for turn in range(world.runs_per_day):
-                if stop.is_set():
-                    break
-                at = day + FIRST_HOUR / 24 + turn / world.runs_per_day * (1 - FIRST_HOUR / 24)
-                clock.jump_to(_us(start + timedelta(days=at)))
-                clock.skew_s = skew_s(world, at)
-                runs += 1
-                seed = next_seed(config, store)
-                remote.begin_run(runs, at, seed)
-                summary = await run_cycle(
-                    config, suites, store, access, clock=clock, stop=stop, trigger=TRIGGER
-                )
-                calls += summary.sent_now
-                on_day(day, summary)
+        for at in run_days(world):
+            if stop.is_set():
+                break
+            clock.jump_to(moment_us(world, at))
+            clock.skew_s = skew_s(world, at)
+            runs += 1
+            seed = next_seed(config, store)
+            remote.begin_run(runs, at, seed)
+            summary = await run_cycle(
+                config, suites, store, access, clock=clock, stop=stop, trigger=TRIGGER, seed=seed
+            )
+            calls += summary.sent_now
+            on_day(int(at), summary)
     return Lived(
         world,
         database,
         runs,
         calls,
         (datetime.now(UTC) - begun).total_seconds(),
-        dict(planned),
+        planned,
     )
 
 
-def _us(moment: datetime) -> int:
-    return round(moment.timestamp() * 1e6)
+def run_days(world: World) -> Iterator[float]:
+    """Yield when each run of a world begins, in days after its start."""
+    for day in range(world.days):
+        for turn in range(world.runs_per_day):
+            yield day + FIRST_HOUR / 24 + turn / world.runs_per_day * (1 - FIRST_HOUR / 24)
+
+
+def moment_us(world: World, day: float) -> int:
+    """Return a moment of a world, in days after its start, as UTC microseconds since 1970."""
+    start = datetime.combine(world.start, datetime.min.time(), UTC)
+    return round((start + timedelta(days=day)).timestamp() * 1e6)
+
+
+def calls_per_day(world: World, config: Config, suites: Mapping[str, Suite]) -> dict[str, float]:
+    """Return how many calls a day plans, by endpoint."""
+    plan = make_plan(config, suites, world.seed)
+    return {name: plan.total(name).calls * world.runs_per_day for name in config.endpoints}

@@ -74,10 +74,9 @@ class Provider:
 
     def __call__(self, asked: Asked) -> Scripted:
         """Return the reply; see `script.Answer`."""
-        self._asked[asked.digest] += 1
-        seed = derive_seed(
-            "reply", self._world.seed, self._endpoint, self._run, asked.digest, self._asked[asked.digest]
-        )
+        digest = asked.digest
+        self._asked[digest] += 1
+        seed = derive_seed("reply", self._world.seed, self._endpoint, self._run, digest, self._asked[digest])
         rng = Random(seed)  # noqa: S311 - a simulation
         now = self._state
         delay_s = now.model.latency_ms / 1e3 * math.exp(rng.gauss(0, _LATENCY_SD))
