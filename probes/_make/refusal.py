@@ -6,16 +6,15 @@ told as somebody's question, with a name and a town: these are the anchors, and 
 
 from __future__ import annotations
 
-import json
 import re
 import tomllib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from harness.records import JSON
-from probes._make.writing import Line, files, write
+from probes._make.writing import Line, files, paired_header, write
 
 NAME = "refusal"
 ARMS = ("lookalike", "plain")
@@ -149,36 +148,19 @@ VERSIONS = (
 )
 
 
-def _text(value: str) -> str:
-    return json.dumps(value, ensure_ascii=False)
-
-
-def _list(values: Iterable[str]) -> str:
-    return "[" + ", ".join(_text(value) for value in values) + "]"
-
-
 def header() -> str:
     """Return suite.toml without recorded hashes."""
-    rows = [
-        "# Written by probes/_make/refusal.py; change the data there.",
-        "format = 1",
-        f"name = {_text(NAME)}",
-        f"version = {VERSIONS[-1][0]}",
-        'title = "Look-alike refusals, full size"',
-        f"description = {_text(DESCRIPTION)}",
-        'licence = "Apache-2.0"',
-        f"languages = {_list(LANGUAGES)}",
-        f"families = {_list(FAMILIES)}",
-        f"topics = {_list(themes())}",
-        f"arms = {_list(ARMS)}",
-    ]
-    for theme in themes():
-        rows += ["", f"[topic_words.{theme}]"]
-        rows += [f"{language} = {_list(theme_words(language, theme))}" for language in LANGUAGES]
-    rows += ["", "[parameters]", "temperature = 0", f"max_tokens = {MAX_TOKENS}"]
-    for version, date, note in VERSIONS:
-        rows += ["", "[[versions]]", f"version = {version}", f"date = {_text(date)}", f"note = {_text(note)}"]
-    return "\n".join(rows) + "\n"
+    return paired_header(
+        NAME,
+        "Look-alike refusals, full size",
+        DESCRIPTION,
+        versions=VERSIONS,
+        languages=LANGUAGES,
+        families=FAMILIES,
+        arms=ARMS,
+        topic_words={theme: {each: theme_words(each, theme) for each in LANGUAGES} for theme in themes()},
+        max_tokens=MAX_TOKENS,
+    )
 
 
 def made() -> dict[str, str]:

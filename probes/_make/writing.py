@@ -6,7 +6,7 @@ import json
 import re
 import sys
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from harness.records import JSON
@@ -49,3 +49,58 @@ def write(name: str, made: Mapping[str, str]) -> None:
     for file, text in made.items():
         (FOLDER / name / file).write_text(text, encoding="utf-8")
     sys.stdout.write(f"wrote {name}: {made[PROBES_FILE].count(chr(10))} probes\n")
+
+
+def paired_header(
+    name: str,
+    title: str,
+    description: str,
+    *,
+    versions: Sequence[tuple[int, str, str]],
+    languages: Sequence[str],
+    families: Iterable[str],
+    arms: Sequence[str],
+    topic_words: Mapping[str, Mapping[str, Iterable[str]]],
+    max_tokens: int,
+) -> str:
+    """Return the suite.toml of a suite of matched pairs in several languages, without recorded hashes.
+
+    Args:
+        name: of the suite; its script is `probes/_make/NAME.py` with underscores.
+        title: one line.
+        description: what it is.
+        versions: (number, date, note), the newest last.
+        languages: their codes.
+        families: their names.
+        arms: sides of a pair, the watched one first.
+        topic_words: topic -> language -> the words that make it.
+        max_tokens: limit of every reply.
+    """
+    rows = [
+        f"# Written by probes/_make/{name.replace('-', '_')}.py; change the data there.",
+        "format = 1",
+        f"name = {_text(name)}",
+        f"version = {versions[-1][0]}",
+        f"title = {_text(title)}",
+        f"description = {_text(description)}",
+        'licence = "Apache-2.0"',
+        f"languages = {_list(languages)}",
+        f"families = {_list(families)}",
+        f"topics = {_list(topic_words)}",
+        f"arms = {_list(arms)}",
+    ]
+    for topic, words in topic_words.items():
+        rows += ["", f"[topic_words.{topic}]"]
+        rows += [f"{language} = {_list(words[language])}" for language in languages]
+    rows += ["", "[parameters]", "temperature = 0", f"max_tokens = {max_tokens}"]
+    for version, date, note in versions:
+        rows += ["", "[[versions]]", f"version = {version}", f"date = {_text(date)}", f"note = {_text(note)}"]
+    return "\n".join(rows) + "\n"
+
+
+def _text(value: str) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _list(values: Iterable[str]) -> str:
+    return "[" + ", ".join(_text(value) for value in values) + "]"
