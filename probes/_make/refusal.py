@@ -145,6 +145,7 @@ DESCRIPTION = (
 VERSIONS = (
     (1, "2026-11-22", "First version."),
     (2, "2026-11-22", "Full size, all texts new; those of version 1 are the suite refusal-quick."),
+    (3, "2026-11-22", "Ten texts in German, Spanish, French and Chinese read more naturally."),
 )
 
 
