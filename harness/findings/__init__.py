@@ -10,7 +10,7 @@ from harness.findings.ledger import VERSION, Ledger, changes, ledger
 from harness.findings.memory import InMemory
 from harness.findings.replay import Replayed, replay
 from harness.findings.scores import COUNTS, Layout, RunTallies, Score
-from harness.findings.standing import StreamStanding, standings
+from harness.findings.standing import Past, StreamStanding, standings
 from harness.findings.state import StreamState, decode
 from harness.findings.streams import FACTS, MEANINGS, Signal, Stream, streams
 from harness.findings.update import Update, update
@@ -25,6 +25,7 @@ __all__ = [
     "InMemory",
     "Layout",
     "Ledger",
+    "Past",
     "Point",
     "Replayed",
     "RunTallies",

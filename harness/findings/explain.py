@@ -19,11 +19,14 @@ from harness.findings.locate import locate
 from harness.findings.scores import Layout, RunTallies
 from harness.findings.streams import Signal, Stream
 from harness.records import sha256
-from harness.stats import normal_scores, rank_bets
+from harness.stats import day_effect, normal_scores, rank_bets
 
 EXCHANGES = 5
 """Calls a finding names on each side of the date."""
-MAKERS = f"findings/{VERSION} stats.normal_scores/{normal_scores.VERSION} stats.rank_bets/{rank_bets.VERSION}"
+MAKERS = (
+    f"findings/{VERSION} stats.normal_scores/{normal_scores.VERSION} stats.day_effect/{day_effect.VERSION} "
+    f"stats.rank_bets/{rank_bets.VERSION}"
+)
 Direction = Literal["down", "up"]
 
 _KIND = {

@@ -48,7 +48,8 @@ $ harness findings --replay           # make every stream again from its stored 
    chained. Any
    change of config, suites, graders, sampling settings or rules begins a new period: its reason is recorded and told,
    its evidence starts from nothing, streams that did not change keep their history. A new period is no new budget
-   within the year, because every run is paid for once.
+   within the year, because every run is paid for once. States that an earlier version of the rules made are computed
+   anew, at the next run, from what the stored runs gave; findings and where their streams began again stay as recorded.
 4. **The finding** names the stream that contributes most. Effect and date come from Haar-t
    ([statistics.md](statistics.md)).
    The stream then begins again from the estimated date.

@@ -10,7 +10,6 @@ from harness.claims import StreamKey, Verdict
 from harness.findings.alarms import two_sided
 from harness.findings.history import Point
 from harness.findings.locate import unit
-from harness.findings.state import StreamState
 from harness.findings.streams import Signal, Stream
 from harness.records import JSON
 from harness.stats import Interval
@@ -55,11 +54,21 @@ class StreamStanding:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What the record has of one stream."""
+
+    points: Sequence[Point] = ()
+    """Its runs, oldest first."""
+    since_us: int = 0
+    """Start of its present baseline."""
+    log_e: tuple[float, float] | None = None
+    """Natural logs of its evidence now, for a drop and for a rise."""
+
+
 def standings(
     watched: Sequence[Stream],
-    states: Mapping[tuple[str, str], StreamState],
-    points: Mapping[str, Sequence[Point]],
-    period: int,
+    past: Mapping[tuple[str, str], Past],
     *,
     margin: float,
     level: float,
@@ -72,40 +81,20 @@ def standings(
 
     Args:
         watched: streams of the present ledger; facts are left out.
-        states: of all streams.
-        points: their runs, oldest first, by name.
-        period: number of the ledger's period.
+        past: their record, by (name, definition).
         margin: as a share.
         level: of the interval; the two one-sided tests are at (1 - level) / 2 each.
     """
     return [
-        _standing(
-            stream,
-            states.get((stream.name, stream.definition)),
-            points.get(stream.name, ()),
-            period,
-            margin,
-            level,
-        )
+        _standing(stream, past.get((stream.name, stream.definition), Past()), margin, level)
         for stream in watched
         if stream.counted
     ]
 
 
-def _standing(
-    stream: Stream,
-    state: StreamState | None,
-    points: Sequence[Point],
-    period: int,
-    margin: float,
-    level: float,
-) -> StreamStanding:
-    since = 0 if state is None else state.since_us
-    mine = [point for point in points if point.started_us >= since]
-    e_value = None
-    if state is not None:
-        both = two_sided(stream, *state.log_evidence(period))
-        e_value = exp(min(both, 600.0)) if both > float("-inf") else None
+def _standing(stream: Stream, past: Past, margin: float, level: float) -> StreamStanding:
+    mine = [point for point in past.points if point.started_us >= past.since_us]
+    e_value = None if past.log_e is None else exp(min(two_sided(stream, *past.log_e), 600.0))
     if stream.signal is Signal.IDENTITY:
         words = "a distance has no margin of its own: silence here is not `no change`"
         return StreamStanding(stream.key, Verdict.INCONCLUSIVE, len(mine), None, margin, e_value, words)

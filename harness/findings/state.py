@@ -35,9 +35,11 @@ from harness.stats.normal_scores import (
     step_tallies,
 )
 from harness.stats.normal_state import from_bytes, to_bytes
+from harness.stats.packing import OtherVersionError
 from harness.stats.rank_bets import RankBets, bet
 
-FORM = "harness.stream-state/1"
+_FORM = "harness.stream-state"
+FORM = f"{_FORM}/1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,15 +98,33 @@ def decode(stored: bytes) -> StreamState:
     """Return the state that `StreamState.encode` wrote.
 
     Raises:
+        OtherVersionError: another version of a rule, or of the form, made it: its steps must be made again.
         ValueError: it is not one of ours.
     """
-    body = json.loads(stored)
-    if body.get("form") != FORM:
-        raise ValueError(f"not the state of a stream: {str(body.get('form'))[:40]}")
+    body = _body(stored)
+    if body["form"] != FORM:
+        raise OtherVersionError(f"the state of a stream in the form {body['form'][:40]}; this is {FORM}")
     try:
         return _decoded(body)
     except (KeyError, TypeError, IndexError) as error:
         raise ValueError(f"not the state of a stream: {error} is missing or of another kind") from error
+
+
+def begun_us(stored: bytes) -> int:
+    """Return the start of the first run of a stored state's baseline, whichever version of the rule made it.
+
+    Raises:
+        ValueError: it is not one of ours.
+    """
+    return int(_body(stored).get("since_us", 0))
+
+
+def _body(stored: bytes) -> dict[str, Any]:
+    body = json.loads(stored)
+    form = body.get("form") if isinstance(body, dict) else None
+    if not isinstance(form, str) or form.partition("/")[0] != _FORM:
+        raise ValueError(f"not the state of a stream: {str(form)[:40]}")
+    return dict(body)
 
 
 def _decoded(body: Mapping[str, Any]) -> StreamState:
@@ -144,6 +164,19 @@ def fresh_engine(stream: Stream, n_probes: int) -> ScoreState | TallyState:
     return start_tallies(n_probes, SETTINGS) if stream.tallied else start_scores(SETTINGS)
 
 
+def follows_rule(stream: Stream, state: StreamState) -> bool:
+    """Say whether a state came about by the settings in force; otherwise its steps must be made again."""
+    engine = state.engine
+    if engine is None or not engine.runs:
+        return True
+    days = None if state.days is None else (state.days[0].settings, state.days[1].settings)
+    return (
+        engine.settings == SETTINGS
+        and isinstance(engine, TallyState) == stream.tallied
+        and days == (_wanted(stream) if stream.day_sd else None)
+    )
+
+
 def step(
     stream: Stream, state: StreamState, score: Score, u: float, n_probes: int
 ) -> tuple[StreamState, NormalScoreStep]:
@@ -172,14 +205,18 @@ def day_settings(stream: Stream, direction: Literal["down", "up"]) -> DayEffectS
     return DayEffectSettings(effects=day_prior(stream.day_sd), direction=direction)
 
 
+def _wanted(stream: Stream) -> tuple[DayEffectSettings, DayEffectSettings]:
+    return day_settings(stream, "down"), day_settings(stream, "up")
+
+
 def _with_day(stream: Stream, state: StreamState, score: Score, n_probes: int) -> StreamState:
     """Return the state with one more run taken into the incident tier."""
     if not stream.day_sd:
         return replace(state, days=None, day_log_e=None)
-    wanted = day_settings(stream, "down"), day_settings(stream, "up")
     days = state.days
-    if days is None or (days[0].settings, days[1].settings) != wanted:
-        days = start_day_effect(n_probes, wanted[0]), start_day_effect(n_probes, wanted[1])
+    if days is None:
+        down_settings, up_settings = _wanted(stream)
+        days = start_day_effect(n_probes, down_settings), start_day_effect(n_probes, up_settings)
     (down, drop), (up, rise) = (step_day_effect(each, score.successes, score.trials) for each in days)
     log_e = (drop.log_e, rise.log_e) if drop.counted and rise.counted else None
     return replace(state, days=(down, up), day_log_e=log_e)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -14,12 +14,12 @@ import pandas as pd
 from harness import findings
 from harness.claims import Standing
 from harness.config import Config
-from harness.errors import IntegrityError
-from harness.findings import COUNTS, Layout, Ledger, Point, RunTallies, Step, StreamState
+from harness.findings import COUNTS, Layout, Ledger, Point, RunTallies, Step
 from harness.findings.explain import MAKERS
-from harness.findings.state import decode, read_input
+from harness.findings.state import read_input
 from harness.findings.streams import NEAR_TIE, asked_of
 from harness.monitor.schedule import moments
+from harness.monitor.states import stream_states, told
 from harness.records import RunHeader, canonical_json
 from harness.store import EventRow, PeriodRow, StepRow, Store, UpdateRow
 from harness.suites import Suite
@@ -127,10 +127,11 @@ def take_in(
         return None
     header = store.run_header(run_id)
     world = world_of(header.clock)
-    states = stream_states(store, world)
+    mine = [stream for stream in claims.ledger.streams if stream.key.endpoint in header.endpoints]
+    states = stream_states(store, world, mine, claims.layout)
     wanted = config.findings
     made = findings.update(
-        states,
+        states.found,
         run_tallies(config, store, run_id, header),
         claims.ledger,
         claims.layout,
@@ -141,8 +142,10 @@ def take_in(
         simulated=world == "simulated",
         earlier=[each for each in store.findings.findings() if each.standing is not Standing.WITHDRAWN],
     )
+    anew = sum(key in states.anew for key in made.states)
+    notes = (*((why,) if why else ()), *((told(anew),) if anew else ()), *made.notes)
     row = UpdateRow(
-        *(run_id, claims.period.id, now_us, MAKERS, ((why, *made.notes) if why else made.notes)),
+        *(run_id, claims.period.id, now_us, MAKERS, notes),
         *(tuple(_row(step) for step in made.steps), made.findings),
         tuple(EventRow(each.finding_id, each.standing, each.words) for each in made.events),
     )
@@ -187,6 +190,33 @@ def _row(step: Step) -> StepRow:
     )
 
 
+def points_of(rows: Sequence[StepRow], *, inputs: bool = False) -> list[Point]:
+    """Return a stream's measured runs, with what they took in if that was read."""
+    return [
+        Point(
+            *(row.run_id, row.started_us, row.value, min(1.0, row.n / row.planned) if row.planned else 1.0),
+            *(row.u, read_input(row.input, row.value, row.n, row.planned) if inputs else None),
+        )
+        for row in rows
+        if row.u is not None and row.value is not None
+    ]
+
+
+def last_evidence(rows: Sequence[StepRow], current: Container[int]) -> tuple[float, float] | None:
+    """Return the log evidence for a drop and a rise as a stream's newest step left it; None when there is none.
+
+    Args:
+        rows: its steps, oldest first.
+        current: updates of the ledger's period; in another one the evidence has begun again.
+    """
+    last = rows[-1] if rows else None
+    if last is None or last.update_id not in current or last.status == "restarted":
+        return None
+    if last.log_e_down is None or last.log_e_up is None:
+        return None
+    return last.log_e_down, last.log_e_up
+
+
 class StoredHistory:
     """The runs before, as findings look back at them; see `findings.History`."""
 
@@ -197,22 +227,7 @@ class StoredHistory:
     def points(self, streams: Sequence[tuple[str, str]]) -> Mapping[str, list[Point]]:
         """Return the past runs of some streams, oldest first, by name; missing runs left out."""
         stored = self._store.findings.steps(self._world, streams, inputs=True)
-        return {
-            name: [
-                Point(
-                    *(
-                        row.run_id,
-                        row.started_us,
-                        row.value,
-                        min(1.0, row.n / row.planned) if row.planned else 1.0,
-                    ),
-                    *(row.u, read_input(row.input, row.value, row.n, row.planned)),
-                )
-                for row in rows
-                if row.u is not None and row.value is not None
-            ]
-            for (name, _), rows in stored.items()
-        }
+        return {name: points_of(rows, inputs=True) for (name, _), rows in stored.items()}
 
     def tallies(self, endpoints: Sequence[str], run_ids: Sequence[int]) -> pd.DataFrame:
         """Return one row per run, endpoint, suite and probe."""
@@ -224,20 +239,3 @@ class StoredHistory:
     def calls(self, run_id: int, endpoint: str, suite: str, probes: Sequence[str]) -> Mapping[str, str]:
         """Return one call id per probe in a run."""
         return self._store.findings.call_ids(run_id, endpoint, suite, probes)
-
-
-def stream_states(store: Store, world: str) -> dict[tuple[str, str], StreamState]:
-    """Return every stream's state.
-
-    Raises:
-        IntegrityError: one of them cannot be read.
-    """
-    found: dict[tuple[str, str], StreamState] = {}
-    for key, stored in store.findings.states(world).items():
-        try:
-            found[key] = decode(stored)
-        except ValueError as error:
-            raise IntegrityError(
-                f"{store.path}: the state of stream {key[0]} cannot be read: {error}; harness verify checks everything"
-            ) from error
-    return found

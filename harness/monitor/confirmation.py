@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import exp, log
@@ -20,10 +20,10 @@ from harness.config import Config
 from harness.findings import Ledger
 from harness.findings.alarms import two_sided
 from harness.findings.state import log_average
-from harness.monitor.claims import planned_ledger, world_of
+from harness.monitor.claims import last_evidence, planned_ledger, world_of
 from harness.plan import estimate_call
 from harness.records import JSON, derive_seed, utc_text
-from harness.store import StepRow, Store
+from harness.store import Store
 from harness.suites import Suite
 
 TRIGGER = "confirm"
@@ -190,24 +190,18 @@ def evidence_before(ledger: Ledger, store: Store, world: str, before_us: int) ->
         for stream in counted:
             if stream.group != group:
                 continue
-            last = _last(steps.get((stream.name, stream.definition), ()), current, before_us)
-            if last is None or last.log_e_down is None or last.log_e_up is None:
+            rows = steps.get((stream.name, stream.definition), ())
+            past = [each for each in rows if each.started_us < before_us and each.update_id in current]
+            evidence = last_evidence(past, current)
+            if evidence is None:
                 continue
-            both = two_sided(stream, last.log_e_down, last.log_e_up)
+            both = two_sided(stream, *evidence)
             shares.append((log(ledger.weights[stream.name]) + both, stream.key.suite))
-            latest = max(latest, last.run_id)
+            latest = max(latest, past[-1].run_id)
         if shares:
             total = log_average([(1.0, value) for value, _ in shares])
             found.append(Growing(group, max(shares)[1], total, latest))
     return found
-
-
-def _last(steps: Sequence[StepRow], current: set[int], before_us: int) -> StepRow | None:
-    """Return the step whose evidence stood at a moment; None when it had begun again, or there was none."""
-    past = [each for each in steps if each.started_us < before_us and each.update_id in current]
-    if not past or past[-1].status == "restarted":
-        return None
-    return past[-1]
 
 
 def _at_most(config: Config, suites: Mapping[str, Suite], endpoint: str, suite: str) -> float:

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness import findings
-from harness.claims import Finding, StreamKey, Tier, finding_json
+from harness.claims import Finding, StreamKey, finding_json
 from harness.config import Config
-from harness.findings import Layout, Stream, StreamStanding
-from harness.findings.replay import PastStep, Replayed, replay
-from harness.monitor.claims import StoredHistory, planned_ledger, stream_states
+from harness.findings import Layout, Past, Replayed, Stream, StreamStanding
+from harness.monitor.claims import last_evidence, planned_ledger, points_of
+from harness.monitor.states import begun, replay_all
 from harness.records import JSON, utc_text
 from harness.store import EventRow, PeriodRow, Store
 from harness.suites import Suite
@@ -73,13 +73,15 @@ def overview(store: Store) -> Overview:
         newest = periods[-1]
         ledger = json.loads(newest.ledger)
         watched = _watched(ledger)
-        points = StoredHistory(store, newest.world).points([(each.name, each.definition) for each in watched])
+        steps = store.findings.steps(newest.world, [(each.name, each.definition) for each in watched])
+        current = {each.id for each in store.findings.updates(newest.world) if each.period_id == newest.id}
+        since = begun(store, newest.world)
+        past = {
+            key: Past(points_of(rows), since.get(key, 0), last_evidence(rows, current))
+            for key, rows in steps.items()
+        }
         wanted = ledger["settings"]["claims"]
-        standings = findings.standings(
-            *(watched, stream_states(store, newest.world), points, newest.id),
-            margin=wanted["margin"],
-            level=wanted["level"],
-        )
+        standings = findings.standings(watched, past, margin=wanted["margin"], level=wanted["level"])
     found = store.findings.findings()
     updates = store.findings.updates()
     return Overview(tuple(found), store.findings.events(), tuple(standings), periods, len(updates))
@@ -118,29 +120,6 @@ def replay_streams(config: Config, suites: dict[str, Suite], store: Store) -> li
         store: open for reading.
     """
     ledger, layout = planned_ledger(config, suites), Layout(config, suites)
-    restarts = {
-        (each.run_id, each.stream.name): each.since
-        for each in store.findings.findings()
-        if each.tier is Tier.PERSISTENT
-    }
-    period_of = {each.id: each.period_id for each in store.findings.updates()}
-    made: list[Replayed] = []
-    for world in ("real", "simulated"):
-        states = stream_states(store, world)
-        for stream in ledger.streams:
-            key = (stream.name, stream.definition)
-            if key not in states:
-                continue
-            rows = store.findings.steps(world, [key], inputs=True)[key]
-            past = []
-            for row in rows:
-                since = restarts.get((row.run_id, row.stream))
-                past.append(
-                    PastStep(
-                        *(row.run_id, row.started_us, period_of[row.update_id], row.status, row.value, row.n),
-                        *(row.planned, row.u, row.input),
-                        since.best_us if since is not None else 0,
-                    )
-                )
-            made.append(replay(stream, past, states[key], len(layout.probes(stream))))
-    return made
+    return [
+        each for world in ("real", "simulated") for each in replay_all(store, world, ledger.streams, layout)
+    ]

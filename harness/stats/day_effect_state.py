@@ -165,7 +165,8 @@ def day_effect_from_bytes(stored: bytes) -> DayEffectState:
     """Return the state that `day_effect_to_bytes` wrote.
 
     Raises:
-        ValueError: not a state of this engine, damaged, or of another version (replay the stored runs then).
+        OtherVersionError: another version of the rule made it: replay the stored runs.
+        ValueError: not a state of this engine, or damaged.
     """
     header, hits = _FRAME.open(stored)
     try:

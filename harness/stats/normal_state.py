@@ -37,8 +37,8 @@ def from_bytes(stored: bytes) -> ScoreState | TallyState:
     """Return the state that `to_bytes` wrote.
 
     Raises:
-        ValueError: not a state of this engine, damaged, or made by another version of the rule (replay the
-            stored runs then).
+        OtherVersionError: another version of the rule made it: replay the stored runs.
+        ValueError: not a state of this engine, or damaged.
     """
     header, data = _FRAME.open(stored)
     try:

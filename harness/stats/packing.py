@@ -24,6 +24,10 @@ _LIMIT = 64 * 2**20
 """No state is as long as this once unpacked; a damaged length is refused before memory is asked for."""
 
 
+class OtherVersionError(ValueError):
+    """A state that another version of its rule made: what it was made from must be taken in again."""
+
+
 @dataclass(frozen=True, slots=True)
 class Frame:
     """The engine that a state belongs to."""
@@ -49,14 +53,15 @@ class Frame:
         """Return the header and the data of a sealed state.
 
         Raises:
-            ValueError: not of this engine, damaged, or of another version (its runs must be replayed).
+            OtherVersionError: another version of the rule made it; its runs must be replayed.
+            ValueError: not of this engine, or damaged.
         """
         try:
             magic, version, length = unpack_from(_HEAD, stored)
             if magic != self.magic:
                 raise ValueError(f"not a state of {self.name}")
             if version != self.version:
-                raise ValueError(
+                raise OtherVersionError(
                     f"a state of {self.name} version {version}; this is version {self.version}: replay its runs"
                 )
             if length > _LIMIT:
