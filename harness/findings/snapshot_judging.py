@@ -128,11 +128,11 @@ class Judge:
         return None
 
     def _alone(self, found: Contrast, candidates: int) -> bool:
-        """Say whether a topic moved while its controls stayed flat, on points and on log odds."""
+        """Say whether a topic moved while its controls did not, or surely by far less, on points and on log odds."""
         difference = found.difference.estimate
         if difference is None or difference * found.own.moved <= 0:
             return False
-        if not equivalence(found.controls.interval, self.margin).equivalent:
+        if not equivalence(found.controls.interval, found.room(self.margin)).equivalent:
             return False
         odds = found.on_odds(1 - 0.1 / max(1, candidates))
         return bool(odds.excludes_zero) and (odds.estimate or 0.0) * found.own.moved > 0

@@ -10,7 +10,7 @@ from harness.findings.snapshot_words import Reading
 from harness.records import JSON
 from harness.stats.intervals import Floats
 
-VERSION = 1
+VERSION = 2
 MAKERS = f"snapshots/{VERSION}"
 MARGIN = 0.05
 """Changes smaller than this, shown to be so, are `no change`; controls that moved by less are flat."""

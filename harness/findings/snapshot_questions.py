@@ -88,6 +88,16 @@ class Contrast:
         """Topic, with its language where it has one."""
         return f"{self.topic} ({self.language})" if self.language else self.topic
 
+    def room(self, margin: float) -> float:
+        """Return how far the controls may have moved: the margin, or half of what the topic surely moved beyond them.
+
+        A large lock on few questions is one although so few controls cannot be shown to lie within a small margin.
+        """
+        low, high = self.difference.low, self.difference.high
+        if low is None or high is None or low <= 0 <= high:
+            return margin
+        return max(margin, min(abs(low), abs(high)) / 2)
+
     def on_odds(self, level: float) -> Interval:
         """Return the contrast in log odds: what a broad change meeting unlike starting levels cannot make."""
         return odds_contrast(*self.odds, level)
@@ -274,14 +284,14 @@ def _classes(matched: Matched, level: float, targets: Mapping[str, str]) -> list
 def _contrasts(matched: Matched, level: float, arms: Sequence[str]) -> list[Contrast]:
     """Return each topic, and each language of a topic that has several, against its controls."""
     found = []
-    twins = _twins(matched, arms)
+    twins = twins_of(matched, arms)
     for topic in matched.values("topic"):
         mine = matched.where("topic", topic)
         languages = sorted({matched.tags["language"][place] for place in np.flatnonzero(mine)})
         for language in ("", *(languages if len(languages) > 1 else ())):
             where = mine & matched.where("language", language) if language else mine
             if twins:
-                made = _against_twins(matched, level, topic, language, where, twins)
+                made = _againsttwins_of(matched, level, topic, language, where, twins)
             else:
                 made = _against_topics(matched, level, topic, language, where)
             if made is not None:
@@ -289,8 +299,8 @@ def _contrasts(matched: Matched, level: float, arms: Sequence[str]) -> list[Cont
     return found
 
 
-def _twins(matched: Matched, arms: Sequence[str]) -> dict[int, int]:
-    """Return the places of watched probes with the places of their neutral twins."""
+def twins_of(matched: Matched, arms: Sequence[str]) -> dict[int, int]:
+    """Return the places of watched probes with the places of their neutral twins; nothing without a control arm."""
     if len(arms) < 2:
         return {}
     sides: dict[str, dict[str, int]] = {}
@@ -300,7 +310,7 @@ def _twins(matched: Matched, arms: Sequence[str]) -> dict[int, int]:
     return {side[arms[0]]: side[arms[-1]] for side in sides.values() if arms[0] in side and arms[-1] in side}
 
 
-def _against_twins(
+def _againsttwins_of(
     matched: Matched, level: float, topic: str, language: str, where: Bools, twins: Mapping[int, int]
 ) -> Contrast | None:
     chosen = [place for place in np.flatnonzero(where).tolist() if place in twins]

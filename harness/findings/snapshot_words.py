@@ -9,6 +9,7 @@ from enum import StrEnum
 from harness.claims import Effect, Lock, RuledOut
 from harness.findings.snapshot_questions import Contrast, Shift
 from harness.stats.intervals import Interval
+from harness.stats.margins import equivalence
 from harness.tables.words import printable
 
 
@@ -28,6 +29,7 @@ class Reading(StrEnum):
     PART = "a part of the suite"
     ACCESS = "access"
     IDENTITY = "served model"
+    HANDED_OVER = "announced hand-over"
     NO_CHANGE = "no change"
     INCONCLUSIVE = "inconclusive"
 
@@ -144,10 +146,18 @@ def _lock(told: Told) -> str:
     if len(topics) > 1:
         meaning = meaning.replace("a lock on this topic", "locks on these topics")
     return (
-        f"questions on {names} are {manner} {how} often ({lines}) while {controls.name} stayed flat within "
-        f"{100 * told.margin:g} points ({_from_to(controls)}); difference in differences {_points(first.difference)}: "
+        f"questions on {names} are {manner} {how} often ({lines}) while {controls.name} "
+        f"{_stayed(first, told.margin)} ({_from_to(controls)}); difference in differences {_points(first.difference)}: "
         f"consistent with {meaning}" + (f" ({told.lock.value})" if told.lock else "")
     )
+
+
+def _stayed(found: Contrast, margin: float) -> str:
+    """Say how far the controls of a lock can have moved."""
+    interval = found.controls.interval
+    if equivalence(interval, margin).equivalent:
+        return f"stayed flat within {100 * margin:g} points"
+    return f"moved by far less (90% interval {_bounds(interval)} points)"
 
 
 def _form(told: Told) -> str:
@@ -169,8 +179,8 @@ def uneven(found: Contrast, margin: float) -> str:
     """Say that a topic moved more than its controls, and why it is not called a lock."""
     return (
         f"Topic {printable(found.label)} moved more than {found.controls.name} ({_points(found.difference)}), but "
-        f"those were not shown to stay within {100 * margin:g} points, or started at another level: a broad change "
-        "looks like this too."
+        f"those were not shown to stay within {100 * found.room(margin):.3g} points, or started at another level: a "
+        "broad change looks like this too."
     )
 
 
@@ -180,9 +190,9 @@ def controls(found: Contrast, margin: float) -> RuledOut:
     return RuledOut(
         "control-arm" if found.paired else "common-mode",
         "ruled out",
-        f"{found.controls.name} {_from_to(found.controls)} (90% interval {_bounds(interval)}, within {100 * margin:g} "
-        f"points); in log odds {found.topic} moved by {odds.estimate or 0.0:+.1f} more than they did "
-        f"(90% interval {odds.low or 0.0:+.1f} to {odds.high or 0.0:+.1f})",
+        f"{found.controls.name} {_from_to(found.controls)} (90% interval {_bounds(interval)}, within "
+        f"{100 * found.room(margin):.3g} points); in log odds {found.topic} moved by {odds.estimate or 0.0:+.1f} more "
+        f"than they did (90% interval {odds.low or 0.0:+.1f} to {odds.high or 0.0:+.1f})",
     )
 
 
@@ -201,6 +211,33 @@ def served(endpoint: str, first: Sequence[str], second: Sequence[str]) -> str:
     return (
         f"{printable(endpoint)}: the replies name {before} before and {after} after, for the same requested model: "
         "consistent with another model behind the same name"
+    )
+
+
+ONLY_NOTICES = "Read off from the replies' own notices: right answers were not shown to move with them."
+
+
+def announced(endpoint: str, suite: str, topics: Sequence[tuple[str, float, float]], *, added: bool) -> str:
+    """Say that replies on some topics, and not on their controls, announce a hand-over on one side only."""
+    listed = ", ".join(
+        f"{printable(topic)}: {100 * before:.0f} to {100 * after:.0f}%" for topic, before, after in topics
+    )
+    which = "now announce" if added else "no longer announce"
+    meaning = "a lock on this topic" if len(topics) == 1 else "locks on these topics"
+    lifted = "" if added else " being lifted"
+    return (
+        f"{printable(endpoint)} on {printable(suite)}: replies {which} that another model took over or that an answer "
+        f"is withheld ({listed} of the replies, and less than half as often on the controls): consistent with "
+        f"{meaning}{lifted} (announced)."
+    )
+
+
+def handed_over(endpoint: str, suite: str, before: float, after: float) -> str:
+    """Say that replies announce a hand-over whatever the topic."""
+    return (
+        f"{printable(endpoint)} on {printable(suite)}: replies that announce another model or a filter went from "
+        f"{100 * before:.0f} to {100 * after:.0f}%, on topics and their controls alike: consistent with a general "
+        "hand-over, not with a lock on one topic."
     )
 
 

@@ -10,15 +10,13 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from harness.claims import Kind, Verdict
-from harness.findings import snapshot_words as words
+from harness.findings.snapshot_facts import facts, notices
 from harness.findings.snapshot_judging import Judge
 from harness.findings.snapshot_named import MARGIN, Fences, Named
 from harness.findings.snapshot_questions import (
     Questions,
     ask,
 )
-from harness.findings.snapshot_words import Reading
 from harness.stats.multiplicity import holm
 from harness.tables.matched import Matched
 
@@ -72,41 +70,6 @@ def name_changes(
     for (each, questions, form), mine in zip(asked, hypotheses, strict=True):
         p = dict(zip(mine, adjusted[used : used + len(mine)].tolist(), strict=True))
         used += len(mine)
-        made.append(Judge(each, questions, form, p, len(adjusted), level, margin).named())
-    return (*_facts(matched, identities), *made)
-
-
-def _facts(matched: Sequence[Matched], identities: pd.DataFrame | None) -> list[Named]:
-    """Return what is read off: another served model under the same requested name, access denied or given again."""
-    made = []
-    for endpoint in dict.fromkeys(each.endpoint for each in matched):
-        mine = [each for each in matched if each.endpoint == endpoint]
-        first, second = (
-            (float(sum(s.denied.sum() for s in sides)), float(sum(s.asked.sum() for s in sides)))
-            for sides in ([each.left for each in mine], [each.right for each in mine])
-        )
-        shares = [denied / asked if asked else 0.0 for denied, asked in (first, second)]
-        if (shares[0] == 0) != (shares[1] == 0):
-            made.append(
-                Named(
-                    endpoint, "", Verdict.CHANGE, Reading.ACCESS, Kind.ACCESS,
-                    words.access(endpoint, shares[0], shares[1]),
-                )
-            )  # fmt: skip
-        left, right = mine[0].left, mine[0].right
-        if identities is None or left.models != right.models:
-            continue
-        names = [_served(identities, side.endpoint, side.run_ids) for side in (left, right)]
-        if all(names) and names[0] != names[1]:
-            made.append(
-                Named(
-                    endpoint, "", Verdict.CHANGE, Reading.IDENTITY, Kind.IDENTITY,
-                    words.served(endpoint, names[0], names[1]),
-                )
-            )  # fmt: skip
-    return made
-
-
-def _served(identities: pd.DataFrame, endpoint: str, run_ids: Sequence[int]) -> tuple[str, ...]:
-    mine = identities[(identities["endpoint"] == endpoint) & identities["run_id"].isin(run_ids)]
-    return tuple(sorted({str(each) for each in mine["served_model"].dropna().unique() if each != ""}))
+        found_here = Judge(each, questions, form, p, len(adjusted), level, margin).named()
+        made += [found_here, *notices(each, (arms or {}).get(each.suite, ()), found_here)]
+    return (*facts(matched, identities), *made)
