@@ -10,13 +10,16 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from harness.cli import run
+from harness.store import Store
 from tests.provider import Provider, config_text
+from tests.store_examples import ENDPOINTS, SUITE, exchange, header, observation
 
 KEY = "sk-test-8f3a71c2d94e4b6fa0c5"
 
@@ -186,6 +189,23 @@ def test_regrade_changes_nothing_without_a_new_version(shell: Shell) -> None:
     assert found["changed"] == 0
     assert shell.json("regrade")["same_versions"] == found["looked_at"]
     assert shell.json("verify")["ok"]
+
+
+@pytest.mark.parametrize("described", ["", '"gpt":{"url":5},"local":[]'])
+def test_regrade_leaves_what_no_stored_config_describes(shell: Shell, described: str) -> None:
+    """Exchanges of an endpoint that their run's config lacks, or describes in a form unknown here, stay as they are."""
+    path = shell.folder / "results/harness.db"
+    with Store.open(path, mode="write") as store:
+        made = replace(header(4), config_json=f'{{"endpoints":{{{described}}}}}')
+        run_id = store.begin_run(made, [SUITE], ENDPOINTS)
+        rows = store.append(run_id, [exchange(index) for index in range(4)])
+        store.append(run_id, [], [(row, observation()) for row in rows])
+    found = shell.json("regrade", "--all", "--db", str(path))
+    assert (found["looked_at"], found["unknown"], found["remade"]) == (4, 4, 0)
+    assert run(["regrade", "--db", str(path)]) == 0
+    said = " ".join(shell.capsys.readouterr().err.split())
+    assert "4 are left as they are: the config stored with their run does not describe their endpoint" in said
+    assert shell.json("verify", "--db", str(path))["ok"]
 
 
 def test_verify_names_a_changed_byte(shell: Shell) -> None:

@@ -164,6 +164,7 @@ def regrade(
                 "remade": found.remade,
                 "changed": found.changed,
                 "waiting": found.waiting,
+                "unknown": found.unknown,
             }
         )
         return
@@ -172,6 +173,12 @@ def regrade(
         f"{found.remade:,} made again, {found.changed:,} of them with another outcome or score"
         + (f"; {found.waiting:,} wait for a judge (--ask-judge)" if found.waiting else "")
     )
+    if found.unknown:
+        err.print(
+            f"note: {found.unknown:,} are left as they are: the config stored with their run does not describe their "
+            f"endpoint",
+            markup=False,
+        )
 
 
 def _ask_judges(config: Path, database: Path, runs: list[int] | None) -> None:

@@ -156,6 +156,11 @@ class Verdicts:
         (used,) = self._store.suites(judge_run_id)
         return {probe.id: probe for probe in used.probes}, endpoints_of(self._store, judge_run_id)
 
+    def asked(self, exchange: Exchange) -> tuple[Probe, Asked] | None:
+        """Return what an exchange asked of whom; None where the stored config does not describe its endpoint."""
+        endpoint = self.endpoints.get(exchange.endpoint)
+        return None if endpoint is None else (self.probes[exchange.suite, exchange.probe_id], endpoint)
+
     def of(self) -> dict[int, grader.Verdict]:
         """Return row of a judged exchange -> the verdict that counts."""
         found: dict[int, grader.Verdict] = {}
@@ -169,8 +174,10 @@ class Verdicts:
     def read(self, stored: Stored) -> grader.Verdict | None:
         """Return the verdict in a judge's exchange; None when it failed, refused or was cut."""
         probes, endpoints = self._judges(stored.run_id)
-        probe = probes[stored.exchange.probe_id]
-        meant = observe(stored.exchange, probe, endpoints[stored.exchange.endpoint])
+        probe, endpoint = probes[stored.exchange.probe_id], endpoints.get(stored.exchange.endpoint)
+        if endpoint is None:
+            return None
+        meant = observe(stored.exchange, probe, endpoint)
         if meant.outcome not in (Outcome.ANSWERED, Outcome.UNPARSED):
             return None
         return grader.Verdict(Grade(meant.score, meant.answer), str(probe.options["form"]))
@@ -181,24 +188,14 @@ class Verdicts:
         reply = read_reply(stored.exchange)
         return endpoints[stored.exchange.endpoint].model, reply.served_model if reply else None
 
-    def observation(self, exchange: Exchange, verdict: grader.Verdict) -> Observation:
-        """Return what a judged exchange means."""
-        probe = self.probes[exchange.suite, exchange.probe_id]
-        return observe(exchange, probe, self.endpoints[exchange.endpoint], verdict=verdict)
-
 
 def _waiting(store: Store, verdicts: Verdicts) -> Iterator[_Answer]:
     """Yield the answers of a run that have no observation for want of a judge."""
     for stored in store.exchanges(run_id=verdicts.run_id):
-        exchange = stored.exchange
-        if stored.observation is None:
-            probe, endpoint = (
-                verdicts.probes[exchange.suite, exchange.probe_id],
-                verdicts.endpoints[exchange.endpoint],
-            )
-            text = to_judge(exchange, probe, endpoint)
-            if text is not None:
-                yield _Answer(stored, probe, endpoint, text)
+        asked = verdicts.asked(stored.exchange) if stored.observation is None else None
+        text = to_judge(stored.exchange, *asked) if asked is not None else None
+        if asked is not None and text is not None:
+            yield _Answer(stored, *asked, text)
 
 
 def _to_ask(
@@ -209,16 +206,12 @@ def _to_ask(
     if again:
         found = verdicts.of()
         for stored in store.exchanges(run_id=verdicts.run_id):
-            exchange, verdict = stored.exchange, found.get(stored.row_id)
-            if verdict is None or stored.observation is None:
+            verdict, asked = found.get(stored.row_id), verdicts.asked(stored.exchange)
+            if verdict is None or asked is None or stored.observation is None:
                 continue
-            probe, endpoint = (
-                verdicts.probes[exchange.suite, exchange.probe_id],
-                verdicts.endpoints[exchange.endpoint],
-            )
-            text = to_judge(exchange, probe, endpoint)
-            if text is not None and verdict.form != _form(config, probe):
-                answers.append(_Answer(stored, probe, endpoint, text))
+            text = to_judge(stored.exchange, *asked)
+            if text is not None and verdict.form != _form(config, asked[0]):
+                answers.append(_Answer(stored, *asked, text))
     by_judge: dict[str, list[_Answer]] = {}
     told: set[str] = set()
     for answer in answers:
@@ -273,13 +266,16 @@ def _take(store: Store, verdicts: Verdicts, now_us: int, on_note: Callable[[str]
             if verdict is None:
                 continue
             answer = by_call[stored.exchange.probe_id]
-            if _is_own(verdicts, stored, answer):
+            asked = verdicts.asked(answer.exchange)
+            if asked is None:
+                continue
+            if _is_own(verdicts, stored, answer, asked[1].model):
                 on_note(
                     f"exchange {stored.row_id}: the judge turned out to be the model it judged: not taken"
                 )
                 continue
             pairs.append((answer.row_id, stored.row_id))
-            observations[answer.row_id] = verdicts.observation(answer.exchange, verdict)
+            observations[answer.row_id] = observe(answer.exchange, *asked, verdict=verdict)
             unread[answer.row_id] = verdict.grade.score is None
     if pairs:
         with store.group():
@@ -288,12 +284,11 @@ def _take(store: Store, verdicts: Verdicts, now_us: int, on_note: Callable[[str]
     return len(observations), sum(unread.values())
 
 
-def _is_own(verdicts: Verdicts, stored: Stored, answer: Stored) -> bool:
+def _is_own(verdicts: Verdicts, stored: Stored, answer: Stored, own: str) -> bool:
     """Say whether judge and judged turned out to be one model, by what their replies name."""
     requested, served = verdicts.model_of(stored)
     reply = read_reply(answer.exchange)
     theirs = reply.served_model if reply is not None else None
-    own = verdicts.endpoints[answer.exchange.endpoint].model
     return any(
         same_as_named(one, other) for one in (requested, served) if one for other in (own, theirs) if other
     )

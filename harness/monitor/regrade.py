@@ -26,6 +26,8 @@ class Regraded:
     """Of those, how many now have another outcome or score."""
     waiting: int
     """Left without an observation: their judge has not been heard."""
+    unknown: int = 0
+    """Left as they are: the config stored with their run does not describe their endpoint."""
 
 
 def regrade(
@@ -54,7 +56,7 @@ def regrade(
     Raises:
         StoreError: there is no such run.
     """
-    looked_at = same = remade = changed = waiting = 0
+    looked_at = same = remade = changed = waiting = unknown = 0
     imported = store.origins.labels()
     every = range(1, store.run_count() + 1)
     wanted = list(run_ids) if run_ids is not None else [each for each in every if each not in imported]
@@ -66,10 +68,11 @@ def regrade(
         for stored in store.exchanges(run_id=run_id, suite=suite):
             looked_at += 1
             exchange, old = stored.exchange, stored.observation
-            probe, endpoint = (
-                verdicts.probes[exchange.suite, exchange.probe_id],
-                verdicts.endpoints[exchange.endpoint],
-            )
+            asked = verdicts.asked(exchange)
+            if asked is None:
+                unknown += 1
+                continue
+            probe, endpoint = asked
             verdict = found.get(stored.row_id)
             made = makers(exchange.protocol, probe.grader, verdict.form if verdict else None)
             if old is not None and not everything and old.makers == made:
@@ -87,4 +90,4 @@ def regrade(
                 on_progress(looked_at, in_all)
         store.replace_observations(batch, now_us)
         on_progress(looked_at, in_all)
-    return Regraded(looked_at, same, remade, changed, waiting)
+    return Regraded(looked_at, same, remade, changed, waiting, unknown)
