@@ -60,6 +60,32 @@ def test_a_full_disk_ends_a_run_that_can_be_resumed(small: Path) -> None:
         assert run(["verify", *config]) == 0
 
 
+@pytest.mark.parametrize("form", ["jsonl", "csv", "parquet", "inspect"])
+def test_an_export_is_there_whole_or_not_at_all(
+    small: Path, tmp_path: Path, form: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A disk that fills up while exporting ends in one line and leaves what was there; with room it is all there."""
+    subprocess.run(["mount", "-o", "remount,size=24k", str(small)], check=True)
+    fill(tmp_path / "t.db", runs=1, exchanges=60)
+    words = ["export", "--db", str(tmp_path / "t.db"), "--format", form, "-o"]
+    assert run([*words, str(small / "out")]) == 2
+    said = capsys.readouterr().err
+    assert "cannot write there (" in said
+    assert "free some space" in said
+    assert "Traceback" not in said
+    assert list(small.iterdir()) == []
+    assert run([*words, str(tmp_path / "whole")]) == 0
+    wanted = {path.name: path.stat().st_size for path in (tmp_path / "whole").iterdir()}
+    pages = sum(-(-size // 4096) for size in wanted.values()) + 2
+    subprocess.run(["mount", "-o", f"remount,size={4 * pages}k", str(small)], check=True)
+    assert run([*words, str(small / "out")]) == 0
+    kept = {path.name: path.read_bytes() for path in (small / "out").iterdir()}
+    assert set(kept) == set(wanted)
+    # There is room for one export, not for a second one beside it.
+    assert run([*words, str(small / "out"), "--force"]) == 2
+    assert {path.name: path.read_bytes() for path in (small / "out").iterdir()} == kept
+
+
 @pytest.mark.parametrize("words", [["status", "--json"], ["export"]])
 def test_output_that_cannot_be_written_is_an_error(tmp_path: Path, words: list[str]) -> None:
     """A full disk behind stdout ends in one line and exit 1, not in a traceback or in silence."""

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from shutil import rmtree
+from tempfile import mkdtemp
 from typing import IO, Literal, Protocol
 
 from harness.dataformat import Line, encode, kind_of
@@ -142,7 +145,7 @@ _SHEETS: Mapping[Form, Callable[[Path, type[Line]], _Sheet]] = {
 def export_folder(
     store: Store, choice: Choice, folder: Path, form: Form, *, force: bool = False
 ) -> dict[str, int]:
-    """Write the records into a folder, one file per kind.
+    """Write the records into a folder, one file per kind: all of them whole, or none.
 
     Args:
         store: open for reading.
@@ -165,14 +168,39 @@ def export_folder(
             f"{folder}: {', '.join(there)} already there; --force replaces, or name another folder"
         )
     chosen_runs(store, choice)
+    with whole(folder) as unfinished:
+        written = _write(store, choice, unfinished, names, form)
+    for name in set(there) - set(written):
+        (folder / name).unlink(missing_ok=True)
+    return written
+
+
+@contextmanager
+def whole(folder: Path) -> Iterator[Path]:
+    """Give a place to write files to; they are moved into the folder when all are written, and none before.
+
+    Args:
+        folder: made if need be; not left behind empty when nothing came of it.
+
+    Raises:
+        UsageError: it cannot be written to.
+    """
+    made = not folder.exists()
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for name in there:
-            (folder / name).unlink()
-        return _write(store, choice, folder, names, form)
+        unfinished = Path(mkdtemp(prefix=".unfinished-", dir=folder))
+        try:
+            yield unfinished
+            for path in sorted(unfinished.iterdir()):
+                path.replace(folder / path.name)
+        finally:
+            rmtree(unfinished, ignore_errors=True)
+            if made:
+                with suppress(OSError):
+                    folder.rmdir()
     except OSError as error:
         raise UsageError(
-            f"{folder}: cannot write there ({error.strerror or error}); choose another folder with -o"
+            f"{folder}: cannot write there ({error.strerror or error}); free some space, or name another with -o"
         ) from error
 
 
@@ -185,16 +213,14 @@ def _write(
 ) -> dict[str, int]:
     sheets: dict[str, _Sheet] = {}
     counts: Counter[str] = Counter()
-    try:
+    with ExitStack() as opened:
         for line in records(store, choice):
             kind = kind_of(type(line))
             if kind not in sheets:
                 sheets[kind] = _SHEETS[form](folder / names[kind], KINDS[kind])
+                opened.callback(sheets[kind].close)
             sheets[kind].add(line)
             counts[kind] += 1
-    finally:
-        for sheet in sheets.values():
-            sheet.close()
     return {names[kind]: counts[kind] for kind in _ordered(counts)}
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from harness import __version__
 from harness.errors import UsageError
 from harness.graders.base import short
-from harness.interchange.exporting import Choice, chosen_runs
+from harness.interchange.exporting import Choice, chosen_runs, whole
 from harness.interchange.logs import name_of
 from harness.observe import read_reply
 from harness.records import Outcome, Probe, utc_text
@@ -23,7 +23,7 @@ _TAGS = ("family", "topic", "arm", "pair", "language", "kind")
 
 
 def export_inspect(store: Store, choice: Choice, folder: Path, *, force: bool = False) -> dict[str, int]:
-    """Write the chosen runs as Inspect logs into a folder.
+    """Write the chosen runs as Inspect logs into a folder: all of them whole, or none.
 
     A sample is a probe, its epochs are the repetitions. The score is ours; an exchange without one (a refusal, an
     answer that could not be read) scores 0 and says its outcome in the explanation; a failed one is a sample with an
@@ -43,8 +43,7 @@ def export_inspect(store: Store, choice: Choice, folder: Path, *, force: bool = 
         EvidenceError: no run is chosen.
     """
     written: dict[str, int] = {}
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
+    with whole(folder) as unfinished:
         for run_id in chosen_runs(store, choice):
             for name, log in _logs(store, choice, run_id).items():
                 if (folder / name).exists() and not force:
@@ -52,12 +51,8 @@ def export_inspect(store: Store, choice: Choice, folder: Path, *, force: bool = 
                         f"{folder / name}: already there; --force replaces, or name another folder"
                     )
                 text = json.dumps(log, ensure_ascii=True, allow_nan=False)
-                (folder / name).write_text(text + "\n", encoding="ascii")
+                (unfinished / name).write_text(text + "\n", encoding="ascii")
                 written[name] = len(log["samples"])
-    except OSError as error:
-        raise UsageError(
-            f"{folder}: cannot write there ({error.strerror or error}); choose another folder with -o"
-        ) from error
     return written
 
 

@@ -121,8 +121,10 @@ class ParquetSheet:
 
     def close(self) -> None:
         """Finish the file."""
-        self._flush()
-        self._writer.close()
+        try:
+            self._flush()
+        finally:
+            self._writer.close()
 
 
 @contextmanager
