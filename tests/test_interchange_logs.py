@@ -64,6 +64,22 @@ def test_lm_evals_generations_can_be_graded_here(tmp_path: Path) -> None:
     assert [score for _, _, score in seen(tmp_path / "t.db")] == [1.0, 1.0, 0.0]
 
 
+def test_of_several_metrics_the_first_is_taken_and_told(tmp_path: Path) -> None:
+    """Two metrics that are scores are named with the one that counts; one alone, or a grader of ours, needs no note."""
+    source = next(LM_EVAL.glob("samples_toy_sums_*"))
+    path = tmp_path / "lab__other" / source.name
+    path.parent.mkdir()
+    more = {"metrics": ["perplexity", "f1", "exact_match"], "perplexity": 7.5, "f1": 0.25}
+    rows = [json.loads(line) | more for line in source.read_text().splitlines()]
+    path.write_text("\n".join(map(json.dumps, rows)))
+    found = imported(path, tmp_path / "t.db")
+    assert "there are 2 metrics (exact_match, f1); taken was the first of each row: f1" in found.notes
+    assert [score for _, _, score in seen(tmp_path / "t.db")] == [0.25] * 3
+    again = imported(path, tmp_path / "graded.db", Mapped({}, grader="numeric"))
+    alone = imported(source, tmp_path / "one.db")
+    assert not any("metrics" in note for note in (*again.notes, *alone.notes))
+
+
 def test_of_continuations_the_likeliest_is_the_answer(tmp_path: Path) -> None:
     """Where log-likelihoods were compared, the answer is the continuation with the largest."""
     imported(next(LM_EVAL.glob("samples_toy_choice_*")), tmp_path / "t.db")

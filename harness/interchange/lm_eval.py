@@ -55,7 +55,8 @@ def read_lm_eval(path: Path, wanted: Mapped) -> Log:
         raise ConfigError(f"{path}: {error}; nothing was imported") from None
     suite = name_of(wanted.suite or task)
     first = next((text_of(row.fields, "filter") for row in table.rows), None)
-    scored = any(_metric(row.fields) is not None for row in table.rows)
+    metrics = {tuple(_metrics(row.fields)) for row in table.rows if text_of(row.fields, "filter") == first}
+    scored = any(metrics - {()})
     grader = wanted.grader or (LABEL_GRADER if scored else "refusal")
     seen: dict[str, int] = {}
     calls: list[Call] = []
@@ -74,6 +75,12 @@ def read_lm_eval(path: Path, wanted: Mapped) -> Log:
     if faults.found:
         raise ConfigError([*faults.lines(), f"{path}: nothing was imported"])
     notes = ["the time is that of the file's name, taken as UTC"]
+    several = sorted({name for names in metrics if len(names) > 1 for name in names})
+    if several and grader == LABEL_GRADER:
+        taken = ", ".join(sorted({names[0] for names in metrics if names}))
+        notes.append(
+            f"there are {len(several)} metrics ({', '.join(several)}); taken was the first of each row: {taken}"
+        )
     if left_out:
         notes.append(f"{left_out:,} rows of other filters than {first!r} were left out")
     record = {"task": task, "filter": first, "grader": grader, "samples": len(calls)}
@@ -97,27 +104,26 @@ def _model(path: Path, moment: str) -> tuple[str, str]:
     return folder.replace("__", "/"), ""
 
 
-def _metric(row: Mapping[str, Any]) -> tuple[str, float] | None:
-    """Return the first metric of a row that is a score from 0 to 1."""
+def _metrics(row: Mapping[str, Any]) -> dict[str, float]:
+    """Return the metrics of a row that are a score from 0 to 1, in the log's order: the first is taken."""
     names = row.get("metrics")
     listed = names if isinstance(names, list) else ["acc", "exact_match"]
-    for name in listed:
-        value = row.get(name) if isinstance(name, str) else None
-        if isinstance(value, bool):
-            return name, float(value)
-        if isinstance(value, int | float) and 0 <= value <= 1:
-            return name, float(value)
-    return None
+    found = {name: row.get(name) for name in listed if isinstance(name, str)}
+    return {
+        name: float(value)
+        for name, value in found.items()
+        if isinstance(value, int | float) and 0 <= value <= 1
+    }
 
 
 def _call(row: Row, model: str, suite: str, grader: str, at_us: int, wanted: Mapped) -> Call:
     fields = row.fields
     prompt, continuations = arguments_of(fields.get("arguments"))
     probe = log_probe(prompt, fields.get("target"), grader, wanted.options)
-    metric = _metric(fields)
     label = None
     if grader == LABEL_GRADER:
-        label = Label("no score") if metric is None else Label(f"{metric[0]}={metric[1]:g}", score=metric[1])
+        name, score = next(iter(_metrics(fields).items()), (None, None))
+        label = Label("no score") if score is None else Label(f"{name}={score:g}", score=score)
     doc = fields.get("doc_id")
     return Call(
         place=f"line {row.line}",
