@@ -21,8 +21,8 @@ from scipy.stats import norm
 
 from harness.stats import alarm_threshold, day_effect_paths, score_paths
 from harness.stats.worlds import QUIET, WORLDS, Border, Change, Tallies, draw_border_counts, draw_years
-from tests.engine_figures import CHANGES, rng_for
-from tests.floor_figures import both, rank_bets, ranks
+from tests.engine_figures import CHANGES, rng_for, stream_evidence
+from tests.floor_figures import ranks
 from tests.robust_figures import share
 
 Floats = npt.NDArray[np.float64]
@@ -45,7 +45,9 @@ def incident(log_e: Floats, alpha: float) -> Alarms:
 
 def persistent(right: Tallies) -> Alarms:
     """Our persistent tier, NS-SR and rank bets, at 1% a year."""
-    return first_run(both(ranks(right, 1, rng_for("ties", right.shape))) >= alarm_threshold(365, 0.01))
+    return first_run(
+        stream_evidence(ranks(right, 1, rng_for("ties", right.shape))) >= alarm_threshold(365, 0.01)
+    )
 
 
 def _standardised(right: Tallies) -> Floats:
@@ -262,7 +264,7 @@ def identity(years: int = YEARS) -> list[str]:
         counts, reference = draw_border_counts(border, rng, years=years, runs=90 if changed else 372)
         distance = ((counts / 10 - reference) ** 2).sum(2)
         paths = score_paths(-distance, rng.random(distance.shape))
-        log_e = np.logaddexp(paths.log_e_down, rank_bets(paths.p)) - log(2)
+        log_e = stream_evidence(paths.p)
         hits = [
             log_e >= alarm_threshold(365, 0.01),
             b3it(counts, reference),

@@ -85,11 +85,14 @@ class Streams:
         share = np.minimum(1.0, np.array(WIDTHS)[None, :, None] * ages / number[:, None, None])
         sides = []
         for side, (sign, rank) in enumerate(((-1, p), (1, 1 - p))):
-            self.sums[side, which] = grow(self.sums[side, which], z, sign * self.shifts)
+            self.sums[side, which] = grow(self.sums[side, which], z, sign * self.shifts, SETTINGS.temper)
             bets = np.concatenate(
                 [self.bets[side, which][..., 1:], np.ones((which.size, len(WIDTHS), 1))], axis=-1
             )
-            bets *= np.where(rank[:, None, None] <= share, SPARED + (1 - SPARED) / share, SPARED)
+            bets *= (
+                np.where(rank[:, None, None] <= share, SPARED + (1 - SPARED) / share, SPARED)
+                ** SETTINGS.temper
+            )
             self.bets[side, which] = bets
             by_rank = np.log(bets.sum((1, 2))) - log(len(WIDTHS))
             sides.append(np.logaddexp(log_mean(self.sums[side, which], (1, 2)), by_rank) - log(2))

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from math import log
 from time import perf_counter, process_time
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import binom, norm
+from scipy.stats import beta, binom, norm
 
+from harness.findings.ledger import SETTINGS as SHIPPED
 from harness.stats import (
     NormalScorePaths,
     NormalScoreSettings,
@@ -33,6 +35,7 @@ from harness.stats import (
     step_tallies,
     tally_p,
 )
+from harness.stats.rank_bets import bet_paths
 from harness.stats.worlds import (
     QUIET,
     WORLDS,
@@ -130,6 +133,52 @@ def delay_table(years: int = 200) -> list[str]:
         ]
         rows.append(f"| {name} | {' | '.join(cells)} |")
     return rows
+
+
+def stream_evidence(p: Floats, settings: NormalScoreSettings = SHIPPED) -> Floats:
+    """Return a stream's log evidence for a drop, shape (years, runs): the mean of normal scores and bets on ranks."""
+    years, _, runs = p.shape
+    numbers = np.arange(1, runs + 1)
+    scores = follow(p, np.tile(numbers, (years, 1)), settings)
+    down, _ = bet_paths(p, numbers > settings.burn_in, settings.temper)
+    evidence: Floats = np.logaddexp(scores.log_e_down, down) - log(2)
+    return evidence
+
+
+def either_way(p: Floats, settings: NormalScoreSettings) -> Floats:
+    """Return a stream's log evidence for a change in either direction, half the stakes on each."""
+    return np.logaddexp(stream_evidence(p, settings), stream_evidence(1 - p, settings)) - log(2)
+
+
+def temper_null(years: int = 1_000) -> list[str]:
+    """False alarms of a whole stream per null year, plain and tempered."""
+    rows = ["| days | plain | tempered, as used |", "|---|--:|--:|"]
+    for world in WORLDS:
+        rng = rng_for("temper", world.name)
+        p = tallies(draw_years(world, Change(), rng, years=years), 1, rng).p
+        hits = [(either_way(p, each) >= ALARM).any(1).sum() for each in (SETTINGS, SHIPPED)]
+        cells = [f"{hit / years:.1%} ({interval(hit, years)})" for hit in hits]
+        rows.append(f"| {world.name} | {' | '.join(cells)} |")
+    return rows
+
+
+def temper_delays(years: int = 200) -> list[str]:
+    """Runs until a whole stream finds a change, plain and tempered."""
+    rows = ["| change | days | plain | tempered, as used |", "|---|---|--:|--:|"]
+    for world in (QUIET, WORLDS[2]):
+        for name, change in CHANGES:
+            rng = rng_for("temper-delay", world.name, name)
+            p = tallies(draw_years(world, change, rng, years=years, runs=90), 1, rng).p
+            cells = [shown(delays(either_way(p, each))) for each in (SETTINGS, SHIPPED)]
+            rows.append(f"| {name} | {world.name} | {' | '.join(cells)} |")
+    return rows
+
+
+def interval(hits: int, n: int) -> str:
+    """Return the exact 95% interval of a share (Clopper and Pearson)."""
+    low = 0.0 if hits == 0 else beta.ppf(0.025, hits, n - hits + 1)
+    high = 1.0 if hits == n else beta.ppf(0.975, hits + 1, n - hits)
+    return f"{low:.1%} to {high:.1%}"
 
 
 def haar_coverage(years: int = 1_000) -> list[str]:
@@ -336,6 +385,8 @@ def cost() -> list[str]:
 TABLES: dict[str, Callable[[], list[str]]] = {
     "normal-scores-null": normal_scores_null,
     "delays": delay_table,
+    "temper-null": temper_null,
+    "temper-delays": temper_delays,
     "haar-coverage": haar_coverage,
     "haar-as-alarm": haar_as_alarm,
     "refusals": refusals,

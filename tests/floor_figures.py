@@ -17,7 +17,7 @@ from scipy.special import ndtr
 from scipy.stats import beta
 
 from harness.stats import NormalScoreSettings, alarm_threshold, follow, score_paths, tally_p
-from harness.stats.rank_bets import SPARED, STARTS, WIDTHS
+from harness.stats.rank_bets import SPARED, bet_paths
 from harness.stats.worlds import QUIET, WORLDS, Change, Tallies, World, draw_years
 from tests.engine_figures import CHANGES, rng_for
 
@@ -37,27 +37,18 @@ def ranks(right: Tallies, answers: int, rng: np.random.Generator) -> Floats:
 
 
 def normal_scores(p: Floats) -> Floats:
-    """NS-SR, as shipped: log evidence for a drop, shape (years, runs)."""
+    """NS-SR, not tempered: log evidence for a drop, shape (years, runs)."""
     years, _, runs = p.shape
     return follow(p, np.tile(np.arange(1, runs + 1), (years, 1)), SETTINGS).log_e_down
 
 
 def rank_bets(p: Floats) -> Floats:
-    """Rank bets, as shipped (`harness.stats.rank_bets`), for many years at once."""
-    years, scores, runs = p.shape
-    sums = np.zeros((years, scores, len(WIDTHS), 0))
-    out = np.full((years, runs), -np.inf)
-    for run in range(SETTINGS.burn_in, runs):
-        sums = np.concatenate([sums, np.zeros((years, scores, len(WIDTHS), 1))], axis=-1)[..., -STARTS:]
-        age = np.arange(sums.shape[-1], 0, -1)
-        share = np.minimum(1.0, np.multiply.outer(np.array(WIDTHS), age / (run + 1)))
-        sums = sums + np.log(SPARED + (1 - SPARED) * (p[:, :, run, None, None] <= share) / share)
-        out[:, run] = np.logaddexp.reduce(sums, axis=(1, 2, 3)) - log(scores * len(WIDTHS))
-    return out
+    """Rank bets, not tempered: log evidence for a drop, shape (years, runs)."""
+    return bet_paths(p, np.arange(p.shape[-1]) >= SETTINGS.burn_in)[0]
 
 
 def both(p: Floats) -> Floats:
-    """The mean of NS-SR and rank bets: what findings use."""
+    """The mean of NS-SR and rank bets, which findings use tempered."""
     return np.logaddexp(normal_scores(p), rank_bets(p)) - log(2)
 
 

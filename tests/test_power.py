@@ -56,11 +56,11 @@ def test_bets_of_many_streams_are_those_of_single_steps() -> None:
     p = np.random.default_rng(3).random((4, 2, 90))
     p[0, :, 40:] *= 0.1
     counted = np.arange(90) >= 7
-    down, up = bet_paths(p, counted)
+    down, up = bet_paths(p, counted, 0.85)
     for stream in range(4):
         state = None
         for number in range(7, 90):
-            state = bet(state, number + 1, p[stream, :, number])
+            state = bet(state, number + 1, p[stream, :, number], 0.85)
             assert np.allclose((down[stream, number], up[stream, number]), state.log_evidence, atol=1e-9)
     assert np.isneginf(down[:, :7]).all()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import permutations
 
 import numpy as np
@@ -109,6 +110,9 @@ def test_the_rank_and_the_sums_by_hand() -> None:
     _, after = step_score(state, 0, 0.5)
     z = ndtri(0.05)
     assert after.log_e_down == pytest.approx(np.log1p(np.exp(step.log_e_down)) - z - 0.5)
+    tempered, same = step_score(replace(state, settings=replace(fixed, temper=0.5)), 0, 0.5)
+    assert (tempered.scores[-1], same.p) == (0.0, (0.05,))
+    assert same.log_e_down == pytest.approx(np.log1p(np.exp(step.log_e_down)) + (-z - 0.5) / 2)
 
 
 def test_complete_runs_are_ranked_by_pass_rate_and_by_the_leave_one_out_ratio() -> None:
@@ -241,7 +245,14 @@ def test_impossible_scores_and_settings_are_refused() -> None:
         step_score(start_scores(), float("nan"), 0.5)
     with pytest.raises(ValueError, match="u must"):
         step_score(start_scores(), 0.0, 1.5)
-    for wrong in ({"shifts": ()}, {"burn_in": 0}, {"loss": 1.0}, {"prior_right": 0.0}):
+    for wrong in (
+        {"shifts": ()},
+        {"burn_in": 0},
+        {"loss": 1.0},
+        {"prior_right": 0.0},
+        {"temper": 0.0},
+        {"temper": 1.1},
+    ):
         with pytest.raises(ValueError):
             NormalScoreSettings(**wrong)
 

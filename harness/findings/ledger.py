@@ -23,7 +23,7 @@ from harness.records import JSON, canonical_json, sha256
 from harness.stats import day_effect, normal_scores, rank_bets
 from harness.suites import Suite
 
-VERSION = 2
+VERSION = 3
 """Version of the rules in this room: raised with any change that can alter a step, an alarm or a finding."""
 REFERENCE_RUNS = 3
 """Runs that make the frozen reference of an identity stream before its first step."""
@@ -31,7 +31,9 @@ SHARES = {Signal.LOCK: 3}
 """Parts of a suite's share that a signal gets; one where it is not named. Locks divide theirs over the topics."""
 UPWARDS = {Signal.LOCK: 0.2, Signal.IDENTITY: 0.9}
 """Share of a stream's evidence that is looked for in a rise; half where it is not named."""
-SETTINGS = normal_scores.NormalScoreSettings()
+SETTINGS = normal_scores.NormalScoreSettings(temper=0.85)
+"""Of normal scores and bets on ranks in every stream. The temper keeps false alarms within twice the budget where
+the days' effects are correlated by .5 (docs/statistics.md)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,7 +97,8 @@ Every claim is *consistent with* its reading. None says why.
 
 - Runs must be exchangeable if nothing changes. Bad days, unequal days and any distribution are allowed; a slow
   trend or
-  strong dependence between neighbouring days (a correlation of .5) raises false alarms several times.
+  strong dependence between neighbouring days raises false alarms: at a correlation of .5 they reach about 1.5 times
+  the budget (measured).
 - At least about seven runs after a change are needed, however large it is: ranks have a resolution. Longer
   baselines help.
 - Several streams alarm on one change; each is its own finding. Read them together.

@@ -413,7 +413,7 @@ def two_sided_paths(rise: Floats, p: Floats) -> Floats:
     streams, _, runs = p.shape
     numbers = np.arange(1, runs + 1)
     scores = follow(p, np.broadcast_to(numbers, (streams, runs)), SETTINGS)
-    down, up = bet_paths(p, numbers > SETTINGS.burn_in)
+    down, up = bet_paths(p, numbers > SETTINGS.burn_in, SETTINGS.temper)
     both: Floats = np.logaddexp(
         np.log((1 - rise) / 2)[:, None] + np.logaddexp(scores.log_e_down, down),
         np.log(rise / 2)[:, None] + np.logaddexp(scores.log_e_up, up),

@@ -196,7 +196,7 @@ def step(
     else:
         assert score.score is not None
         made, done = step_score(engine, score.score, u)
-    bets = bet(state.bets, done.run, done.p) if done.counted else None
+    bets = bet(state.bets, done.run, done.p, engine.settings.temper) if done.counted else None
     return _with_day(stream, replace(state, engine=made, bets=bets), score, n_probes), done
 
 
@@ -317,8 +317,8 @@ def _read_days(body: list[str] | None) -> tuple[DayEffectState, DayEffectState] 
 
 def _restarted(engine: ScoreState | TallyState | None) -> ScoreState | TallyState | None:
     if isinstance(engine, TallyState):
-        return restart(engine)
-    return None if engine is None else restart(engine)
+        return restart(replace(engine, settings=SETTINGS))
+    return None if engine is None else restart(replace(engine, settings=SETTINGS))
 
 
 def _log_mean(rows: tuple[tuple[float, ...], ...]) -> float:

@@ -142,7 +142,7 @@ def follow(p: Floats, seen: npt.NDArray[np.int64], settings: NormalScoreSettings
     Args:
         p: Shape (streams, scores, runs), NaN where a run is missing.
         seen: Runs of the stream up to and including each, shape (streams, runs).
-        settings: Shifts and burn-in.
+        settings: Shifts, burn-in and temper.
     """
     streams, n_scores, runs = p.shape
     z = normal_score(p)
@@ -154,7 +154,7 @@ def follow(p: Floats, seen: npt.NDArray[np.int64], settings: NormalScoreSettings
         for run in range(runs):
             counts = ~np.isnan(p[:, 0, run]) & (seen[:, run] > settings.burn_in)
             if counts.any():
-                sums[counts] = grow(sums[counts], z[counts, :, run], sign * shifts)
+                sums[counts] = grow(sums[counts], z[counts, :, run], sign * shifts, settings.temper)
             path[:, run] = log_mean(sums, (1, 2))
         ends.append(sums)
         paths.append(path)

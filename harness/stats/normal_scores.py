@@ -48,6 +48,9 @@ class NormalScoreSettings:
     """Prior successes of a probe (a of its Beta prior)."""
     prior_wrong: float = 0.15
     """Prior failures of a probe (b of its Beta prior)."""
+    temper: float = 1.0
+    """Power each run's factor is raised to. Below 1 evidence grows more slowly, for days that resemble their
+    neighbours; 1 is the plain rule."""
 
     def __post_init__(self) -> None:
         if not self.shifts or any(not 0 < shift <= 10 for shift in self.shifts):
@@ -56,6 +59,8 @@ class NormalScoreSettings:
             raise ValueError(f"burn_in must be at least 1, got {self.burn_in}")
         if not 0 < self.loss < 1:
             raise ValueError(f"loss must lie strictly between 0 and 1, got {self.loss}")
+        if not 0 < self.temper <= 1:
+            raise ValueError(f"temper must lie above 0 and at most at 1, got {self.temper}")
         if min(self.prior_right, self.prior_wrong) <= 0:
             raise ValueError("prior_right and prior_wrong must be positive")
 
@@ -145,11 +150,13 @@ def step_score(state: ScoreState, score: float, u: float) -> tuple[ScoreState, N
     is exactly uniform and independent of earlier p, whatever the scores' distribution, and z = Phi^-1(p)
     is independent N(0, 1). Per shift d the sum S <- (1 + S) exp(-d z - d^2 / 2) for a drop (exp(d z - d^2 / 2)
     for a rise) has expectation at most the number of counted runs, so that S reaches H / alpha within H
-    runs with probability at most alpha. The mean over shifts keeps this.
+    runs with probability at most alpha. The mean over shifts keeps this, and so does a factor raised to a power
+    `temper` below 1, whose mean is below 1 (Jensen).
 
     Assumptions: exchangeable runs alone: unknown level, any spread, bad days, ties are all allowed. Not
-    allowed: dependence between neighbouring runs (lag-1 correlation .5 raises false alarms several times) or
-    a trend. Direction: larger scores are better; p is small and `log_e_down` grows when they drop.
+    allowed: dependence between neighbouring runs (lag-1 correlation .5 of the day's effect raises false alarms
+    several times; `temper` = .85 takes most of that back) or a trend. Direction: larger scores are better; p is
+    small and `log_e_down` grows when they drop.
 
     Args:
         state: From `start_scores` or the step before; it is not changed.
@@ -339,15 +346,16 @@ def normal_score(p: Floats) -> Floats:
     return z
 
 
-def grow(log_sums: Floats, z: Floats, shifts: Floats) -> Floats:
-    """Return the log Shiryaev-Roberts sums one run later: ln(1 + S) + d z - d^2 / 2.
+def grow(log_sums: Floats, z: Floats, shifts: Floats, temper: float = 1.0) -> Floats:
+    """Return the log Shiryaev-Roberts sums one run later: ln(1 + S) + temper (d z - d^2 / 2).
 
     Args:
         log_sums: Shape (..., shifts).
         z: Normal scores, shape (...).
         shifts: Signed shifts.
+        temper: Power each factor is raised to.
     """
-    grown: Floats = np.logaddexp(log_sums, 0.0) + shifts * z[..., None] - shifts * shifts / 2
+    grown: Floats = np.logaddexp(log_sums, 0.0) + temper * (shifts * z[..., None] - shifts * shifts / 2)
     return grown
 
 
@@ -376,7 +384,8 @@ def _advance(
         shifts = np.array(state.settings.shifts)
         empty = np.full((p.size, shifts.size), -np.inf)
         grown = [
-            grow(np.array(sums) if sums else empty, z, sign * shifts) for sign, sums in ((-1, down), (1, up))
+            grow(np.array(sums) if sums else empty, z, sign * shifts, state.settings.temper)
+            for sign, sums in ((-1, down), (1, up))
         ]
         log_e = [float(log_mean(sums, (0, 1))) for sums in grown]
         down, up = (tuple(tuple(float(v) for v in row) for row in sums) for sums in grown)

@@ -48,22 +48,23 @@ class RankBets:
         return _total(self.sums(up=False)), _total(self.sums(up=True))
 
 
-def bet(state: RankBets | None, run: int, p: npt.ArrayLike) -> RankBets:
+def bet(state: RankBets | None, run: int, p: npt.ArrayLike, temper: float = 1.0) -> RankBets:
     """Take in one counted run's conformal p.
 
     Hypothesis: as in `normal_scores`: runs are exchangeable, so that each p is uniform and independent of those
     before. For each date nu (the first changed run) and width c, with q = min(1, c (t - nu + 1) / t):
 
-        log S <- log S + log(SPARED + (1 - SPARED) 1{p <= q} / q)      (for a rise: 1 - p in place of p)
+        log S <- log S + temper log(SPARED + (1 - SPARED) 1{p <= q} / q)      (for a rise: 1 - p in place of p)
 
-    The factor has mean 1 if p is uniform, whatever came before, so the sum over dates has expectation at most the
-    number of counted runs, as a Shiryaev-Roberts sum has: H / alpha is reached within H runs with probability at
-    most alpha. Averages over widths, scores and with NS-SR keep this.
+    The factor has mean at most 1 if p is uniform, whatever came before, so the sum over dates has expectation at
+    most the number of counted runs, as a Shiryaev-Roberts sum has: H / alpha is reached within H runs with
+    probability at most alpha. Averages over widths, scores and with NS-SR keep this.
 
     Args:
         state: From the step before; None before the first counted run.
         run: Number of this run among all that were ranked, from 1.
         p: One conformal p per score, within 0 .. 1, small for a run worse than those before.
+        temper: Power each factor is raised to, above 0 and at most 1, as in `NormalScoreSettings`.
 
     Returns:
         The new state.
@@ -87,7 +88,7 @@ def bet(state: RankBets | None, run: int, p: npt.ArrayLike) -> RankBets:
     grown = []
     for old, rank in zip(sums, (ranks, 1 - ranks), strict=True):
         inside = rank[:, None, None] <= share
-        factor = np.log(SPARED + (1 - SPARED) * inside / share)
+        factor = temper * np.log(SPARED + (1 - SPARED) * inside / share)
         begun = np.concatenate([old, np.zeros((ranks.size, len(WIDTHS), 1))], axis=-1)
         grown.append((begun + factor)[..., -STARTS:])
     kept = grown[0].shape[-1]
@@ -95,12 +96,13 @@ def bet(state: RankBets | None, run: int, p: npt.ArrayLike) -> RankBets:
     return RankBets(run - kept + 1, ranks.size, down, up)
 
 
-def bet_paths(p: Floats, counted: npt.NDArray[np.bool_]) -> tuple[Floats, Floats]:
+def bet_paths(p: Floats, counted: npt.NDArray[np.bool_], temper: float = 1.0) -> tuple[Floats, Floats]:
     """Return the evidence of many streams after each run: what `bet` gives, run after run.
 
     Args:
         p: Conformal p, shape (streams, scores, runs); every stream has every run.
         counted: Which runs count, shape (runs,): none during the burn-in, then all.
+        temper: Power each factor is raised to.
 
     Returns:
         Logs of the evidence for a drop and for a rise, shape (streams, runs); -inf before there is any.
@@ -114,10 +116,10 @@ def bet_paths(p: Floats, counted: npt.NDArray[np.bool_]) -> tuple[Floats, Floats
     for run in range(first, runs):
         dates = np.arange(max(first, run - STARTS + 1), run + 1)
         share = np.minimum(1.0, np.multiply.outer(widths, (run - dates + 1) / (run + 1)))
-        won = SPARED + (1 - SPARED) / share
+        won = (SPARED + (1 - SPARED) / share) ** temper
         kept = sums[..., dates[0] - first : run - first + 1]
         for side, rank in enumerate((p[..., run], 1 - p[..., run])):
-            kept[side] *= np.where(rank[..., None, None] <= share, won, SPARED)
+            kept[side] *= np.where(rank[..., None, None] <= share, won, SPARED**temper)
         paths[:, :, run] = np.log(kept.sum((2, 3, 4))) - log(n_scores * widths.size)
     return paths[0], paths[1]
 
