@@ -384,7 +384,7 @@ class RunHeader:
     """Suite name -> content hash."""
     endpoints: tuple[str, ...]
     trigger: str
-    """`manual`, or the schedule's name."""
+    """`manual`, the schedule's name, or `confirm` for an extra run."""
     vantage: Mapping[str, str]
     harness_version: str
     packages: Mapping[str, str]
@@ -395,3 +395,5 @@ class RunHeader:
     hash_algorithm: str = "sha256"
     commitment: str | None = None
     """SHA-256 of the newest commitment when the run began; without one, stored and hashed as if there were no field."""
+    reason: str | None = None
+    """Why there is an extra run, in words; of any other run stored and hashed as if there were no field."""

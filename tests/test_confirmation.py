@@ -156,6 +156,30 @@ def test_a_watcher_makes_it_once_and_records_why(folder: Path, capsys: pytest.Ca
     assert json.loads(capsys.readouterr().out)["confirmation"]["runs_per_month"] == 3
 
 
+def test_an_interrupted_extra_run_keeps_its_reason(folder: Path) -> None:
+    """Ended early and resumed days later, what it did to the streams is stored with the reason it was begun for."""
+    (extra,) = standing(folder, START + timedelta(days=DAYS)).extras
+    path = folder / "config.toml"
+    text = path.read_text()
+    path.write_text(text + "[budgets]\ncalls_per_run = 5\n")
+    ((summary,), _) = watch(folder, extra.at + timedelta(minutes=1))
+    assert (summary.status.value, summary.completed) == ("budget", 5)
+    path.write_text(text)
+    assert command(["run", "--resume", "--config", str(path)]) == 0
+    with Store.open(folder / "results/harness.db", mode="read") as store:
+        assert store.run_header(summary.run_id).reason == extra.why
+        update = store.findings.updates()[-1]
+        assert (update.run_id, update.notes[0]) == (summary.run_id, extra.why)
+        assert store.run_header(1).reason is None
+        assert store.verify().problems == ()
+    out, copy = folder / "out", str(folder / "copy.db")
+    assert command(["export", "--run", str(summary.run_id), "-o", str(out), "--config", str(path)]) == 0
+    assert command(["import", str(out), "--db", copy]) == 0
+    with Store.open(Path(copy), mode="read") as store:
+        assert store.run_header(1).reason == extra.why
+        assert store.verify().problems == ()
+
+
 @pytest.mark.parametrize(
     "limits",
     [

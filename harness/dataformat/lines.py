@@ -85,7 +85,7 @@ class HeaderData(Part):
     endpoints: tuple[Text, ...]
     """Names of the endpoints asked."""
     trigger: Text
-    """`manual`, the schedule's name, or, for an imported run, `import:` and the hash of its origin."""
+    """`manual`, `confirm` (an extra run), the schedule's name, or, if imported, `import:` and the hash of its origin."""
     vantage: dict[Text, Text]
     """Vantage name -> its description, JSON as text."""
     harness_version: Text
@@ -104,12 +104,15 @@ class HeaderData(Part):
     """Algorithm of every hash in the run."""
     commitment: Hash | None = None
     """SHA-256 of the newest commitment when the run began (docs/custody.md); left out where there was none."""
+    reason: Text | None = None
+    """Why there is an extra run, in words; left out of any other run."""
 
     @model_serializer(mode="wrap")
     def _without_nothing(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
         values: dict[str, Any] = write(self)
-        if self.commitment is None:
-            del values["commitment"]
+        for name in ("commitment", "reason"):
+            if values[name] is None:
+                del values[name]
         return values
 
 

@@ -40,7 +40,7 @@ def spent_before(store: Store, now_us: int) -> tuple[float, float, int]:
     return day_usd, month_usd, day_calls
 
 
-def run_header(config: Config, plan: Plan, clock: Clock, trigger: str) -> RunHeader:
+def run_header(config: Config, plan: Plan, clock: Clock, trigger: str, reason: str = "") -> RunHeader:
     """Return what is known about a run before its first call."""
     revision, dirty = provenance.git_state()
     return RunHeader(
@@ -61,6 +61,7 @@ def run_header(config: Config, plan: Plan, clock: Clock, trigger: str) -> RunHea
         platform=provenance.platform_name(),
         git_revision=revision,
         git_dirty=dirty,
+        reason=reason or None,
     )
 
 

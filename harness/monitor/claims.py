@@ -110,9 +110,7 @@ def world_of(clock: str) -> str:
     return "simulated" if clock == "simulated" else "real"
 
 
-def take_in(
-    config: Config, claims: Claims, store: Store, run_id: int, now_us: int, why: str = ""
-) -> UpdateRow | None:
+def take_in(config: Config, claims: Claims, store: Store, run_id: int, now_us: int) -> UpdateRow | None:
     """Take a finished run into the streams, once; return what was stored, or None when it was taken in before.
 
     Args:
@@ -121,7 +119,6 @@ def take_in(
         store: open for writing.
         run_id: the run.
         now_us: the present moment.
-        why: for an extra run, the reason for it; stored with the update.
     """
     if store.findings.has_update(run_id):
         return None
@@ -143,7 +140,7 @@ def take_in(
         earlier=[each for each in store.findings.findings() if each.standing is not Standing.WITHDRAWN],
     )
     anew = sum(key in states.anew for key in made.states)
-    notes = (*((why,) if why else ()), *((told(anew),) if anew else ()), *made.notes)
+    notes = (*((header.reason,) if header.reason else ()), *((told(anew),) if anew else ()), *made.notes)
     row = UpdateRow(
         *(run_id, claims.period.id, now_us, MAKERS, notes),
         *(tuple(_row(step) for step in made.steps), made.findings),

@@ -136,7 +136,7 @@ async def run_cycle(
         only_suites: ask only these.
         only_endpoints: ask only these.
         folder: where the config lies; relative paths in it start there.
-        why: of an extra run, the reason for it; it is kept with what the run did to the streams.
+        why: of an extra run, the reason for it; kept with the run, and with what it did to the streams.
         on_progress: called after every commit.
         on_note: told in words what a person should know while it runs.
 
@@ -174,7 +174,7 @@ async def run_cycle(
             on_note(note)
         if resume is None:
             run_id = store.begin_run(
-                run_header(config, plan, clock, trigger),
+                run_header(config, plan, clock, trigger, why),
                 [suite_record(suite) for suite in plan.suites.values()],
                 [endpoint_record(name, endpoint) for name, endpoint in plan.endpoints.items()],
             )
@@ -207,7 +207,7 @@ async def run_cycle(
         )
     if summary.status is not RunStatus.DONE:
         return summary
-    taken = claims.take_in(config, watched, store, run_id, clock.now_us(), why)
+    taken = claims.take_in(config, watched, store, run_id, clock.now_us())
     if taken is None:
         return summary
     for note in taken.notes:

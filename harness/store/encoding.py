@@ -25,8 +25,9 @@ def pack_call_id(call_id: str) -> str | bytes:
 def header_json(header: RunHeader) -> bytes:
     """Return a run's header as canonical JSON."""
     values = {field.name: plain(getattr(header, field.name)) for field in fields(header)}
-    if header.commitment is None:  # runs stored before the field existed keep their hash
-        del values["commitment"]
+    for name in ("commitment", "reason"):  # runs stored before the fields existed keep their hash
+        if values[name] is None:
+            del values[name]
     return canonical(values)
 
 
