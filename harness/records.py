@@ -164,6 +164,10 @@ class Failure(StrEnum):
     """The request could not be built for this protocol; nothing was sent."""
 
 
+UNSENT = (Failure.CONNECT, Failure.TLS, Failure.CONNECT_TIMEOUT, Failure.UNBUILDABLE)
+"""Failures before a request reached the provider: they cost nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Timing:
     """When an exchange happened and how long its parts took."""

@@ -33,6 +33,7 @@ from harness.monitor.calibrated import (
     write_calibrated,
 )
 from harness.monitor.calibration import Calibration, Family, calibrate
+from harness.monitor.spending import dollars
 from harness.records import RunStatus
 from harness.store import Store
 from harness.suites import Suite, configured, find_suite
@@ -150,8 +151,8 @@ def _say(found: Calibration, project: Project, folder: Path, written: Suite | No
         out.print(f"{long:,} probes were left out as too long (--max-input-tokens)")
     stopped = f" ({found.stopped_by})" if found.stopped_by else ""
     out.print(
-        f"run {found.run_id} {found.status.value}{stopped}: {found.calls} calls, ${found.cost_usd:.4f}, "
-        f"{found.seconds:.0f} s",
+        f"run {found.run_id} {found.status.value}{stopped}: {found.calls} calls, "
+        f"{dollars(found.cost_usd, found.cost_at_most_usd)}, {found.seconds:.0f} s",
         markup=False,
     )
     if written is None:

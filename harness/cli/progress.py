@@ -10,6 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from harness.cli.context import err
 from harness.monitor import Progress as State
+from harness.monitor.spending import dollars
 
 _PLAIN_EVERY_S = 10.0
 
@@ -73,6 +74,6 @@ class Display:
         parts.extend(f"{name} {count}" for name, count in state.outcomes.most_common())
         if state.retried:
             parts.append(f"retries {state.retried}")
-        if state.cost_usd:
-            parts.append(f"${state.cost_usd:.4f}")
+        if state.cost_at_most_usd:
+            parts.append(dollars(state.cost_usd, state.cost_at_most_usd))
         return ", ".join(parts) or "starting"

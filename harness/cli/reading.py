@@ -29,6 +29,7 @@ from harness.cli.selection import HELP, parse, read_answers, redefined, with_mak
 from harness.errors import UsageError
 from harness.monitor import standing
 from harness.monitor.confirmation import standing_of
+from harness.monitor.spending import Untold, dollars, untold
 from harness.records import JSON, utc_text
 from harness.store import Store
 
@@ -55,6 +56,7 @@ def status(
         evidence = evidence_of(store, database_path(config, db), now, origin=origin)
         covered = tables.coverage(evidence)
         costs = evidence.runs.set_index("run_id")["cost_usd"]
+        more = untold(store, [int(each) for each in covered["run_id"]])
         runs: list[dict[str, JSON]] = [
             {
                 "run_id": int(row["run_id"]),
@@ -68,7 +70,8 @@ def status(
                 "measured": int(row["measured"]),
                 "failed": int(row["failed"]),
                 "coverage": None if row["planned"] == 0 else round(float(row["coverage"]), 6),
-                "cost_usd": round(float(costs.get(row["run_id"], 0.0)), 6),
+                "cost_usd": round(cost := float(costs.get(row["run_id"], 0.0)), 6),
+                "cost_usd_at_most": round(cost + more.get(int(row["run_id"]), Untold()).usd_at_most, 6),
             }
             for row in covered.to_dict("records")
         ]
@@ -122,7 +125,7 @@ def status(
             f"{run['completed']:,}",
             f"{run['failed']:,}",
             percent(coverage),
-            f"${run['cost_usd']:.4f}",
+            dollars(float(str(run["cost_usd"])), float(str(run["cost_usd_at_most"]))),
         )
     out.print(table)
     if len(runs) > last:

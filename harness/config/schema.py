@@ -182,7 +182,10 @@ class Schedule(Section):
 
 
 class Budgets(Section):
-    """What may be spent before calls are withheld; a withheld call counts as missing, never as a result."""
+    """What may be spent before calls are withheld; a withheld call counts as missing, never as a result.
+
+    A request whose cost no reply tells counts with its upper estimate.
+    """
 
     usd_per_run: NotNegative | None = None
     """US dollars one run may cost."""

@@ -85,7 +85,7 @@ class HeaderData(Part):
     endpoints: tuple[Text, ...]
     """Names of the endpoints asked."""
     trigger: Text
-    """`manual`, `confirm` (an extra run), the schedule's name, or, if imported, `import:` and the hash of its origin."""
+    """`manual`, `confirm` (an extra run), a schedule's name, or, if imported, `import:` and the hash of its origin."""
     vantage: dict[Text, Text]
     """Vantage name -> its description, JSON as text."""
     harness_version: Text

@@ -47,7 +47,7 @@ class Habits:
     """How much days differ, as an sd on the logit of being right."""
     day_sd_declined: float
     cost_usd: float | None
-    """Measured mean cost of a call; None if nothing was measured."""
+    """Measured mean cost of a call; None if nothing was measured, or no reply told its tokens."""
 
     def words(self) -> str:
         """Return in one line what is used."""
@@ -93,7 +93,9 @@ def habits(suite: Suite, tallies: pd.DataFrame | None) -> Habits:
         return Habits(suite, None, 0, 0, ORDINARY_DAY_SD, ORDINARY_DAY_SD, None)
     index = {probe.id: place for place, probe in enumerate(suite.probes)}
     table = tallies[tallies["probe_id"].isin(index) & (tallies["suite_hash"] == suite.content_hash)]
-    cost = float(table["cost_usd"].sum() / table["n"].sum()) if table["n"].sum() else None
+    # Replies that never say how many tokens they took leave the cost unknown, not nothing.
+    told = table["cost_usd"].sum() + table["input_tokens"].sum()
+    cost = float(table["cost_usd"].sum() / table["n"].sum()) if told else None
     newest = np.unique(table["run_id"])[-NEWEST_RUNS:]
     table = table[table["run_id"].isin(newest)]
     days, day = np.unique(table["started_at"].dt.floor("D"), return_inverse=True)

@@ -6,7 +6,6 @@ import json
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
 from harness import __version__
 from harness.config import Config, Endpoint, config_hash, config_json, shown_endpoint
@@ -30,14 +29,6 @@ class Access:
 def next_seed(config: Config, store: Store | None) -> int:
     """Return the seed of the next run: from the config's base seed and the number of runs so far."""
     return derive_seed("run", config.run.seed, (store.run_count() if store is not None else 0) + 1)
-
-
-def spent_before(store: Store, now_us: int) -> tuple[float, float, int]:
-    """Return (US dollars this UTC day, US dollars this UTC month, calls this UTC day) before this run."""
-    today = datetime.fromtimestamp(now_us / 1e6, UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    day_usd, day_calls = store.spent(int(today.timestamp() * 1e6))
-    month_usd, _ = store.spent(int(today.replace(day=1).timestamp() * 1e6))
-    return day_usd, month_usd, day_calls
 
 
 def run_header(config: Config, plan: Plan, clock: Clock, trigger: str, reason: str = "") -> RunHeader:

@@ -158,6 +158,7 @@ def calibration_json(found: Calibration, suite: Suite | None) -> Mapping[str, JS
         "seed": found.seed,
         "calls": found.calls,
         "cost_usd": round(found.cost_usd, 6),
+        "cost_usd_at_most": round(found.cost_at_most_usd, 6),
         "seconds": round(found.seconds, 3),
         "method": METHOD,
         "families": [{**family_json(each), "too_long": each.too_long} for each in found.families],

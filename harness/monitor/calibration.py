@@ -14,9 +14,10 @@ from harness.errors import EvidenceError, UsageError
 from harness.graders.judge import judge_of
 from harness.limits import Budget, Clock
 from harness.local import Servers
-from harness.monitor.beginning import Access, endpoint_record, next_seed, run_header, spent_before
+from harness.monitor.beginning import Access, endpoint_record, next_seed, run_header
 from harness.monitor.keeping import Progress
 from harness.monitor.sending import send_batches
+from harness.monitor.spending import spent_before
 from harness.observe import observe
 from harness.plan import Plan, make_plan
 from harness.records import JSON, Call, Observation, Outcome, RunStatus, canonical_json, derive_seed, sha256
@@ -64,6 +65,8 @@ class Calibration:
     """Finished."""
     started_us: int
     cost_usd: float
+    cost_at_most_usd: float
+    """With the upper estimate for requests whose cost nobody told."""
     seconds: float
     families: tuple[Family, ...]
     taken: tuple[str, ...]
@@ -197,6 +200,7 @@ async def calibrate(
         calls=progress.done,
         started_us=started_us,
         cost_usd=progress.cost_usd,
+        cost_at_most_usd=progress.cost_at_most_usd,
         seconds=clock.monotonic_s() - progress.started_s,
         families=families,
         taken=_taken(plan, ladders, families, suite),

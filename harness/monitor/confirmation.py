@@ -21,6 +21,7 @@ from harness.findings import Ledger
 from harness.findings.alarms import two_sided
 from harness.findings.state import log_average
 from harness.monitor.claims import last_evidence, planned_ledger, world_of
+from harness.monitor.spending import untold
 from harness.plan import estimate_call
 from harness.records import JSON, derive_seed, utc_text
 from harness.store import Store
@@ -69,6 +70,7 @@ class Confirmation:
     spent_runs: int
     """Extra runs in the last 30 days."""
     spent_usd: float
+    """At most."""
     evidence: Mapping[str, float]
     """By endpoint, at the end of the day before yesterday (UTC): what today's extra runs depend on."""
     extras: tuple[Extra, ...]
@@ -138,7 +140,8 @@ def standing_of(
     runs = runs[(runs["clock"] == "simulated") == (clock == "simulated")]
     asked = runs["endpoints"].map(json.loads)
     past = runs[(runs["trigger"] == TRIGGER) & (runs["started_at"] > now - MONTH)]
-    spent_usd = float(past["cost_usd"].sum())
+    more = untold(store, [int(each) for each in past["run_id"]])
+    spent_usd = float(past["cost_usd"].sum()) + sum(each.usd_at_most for each in more.values())
     level = wanted.watch * bar
     extras: list[Extra] = []
     for each in growing:

@@ -13,10 +13,11 @@ from harness.errors import UsageError
 from harness.limits import Budget, Clock
 from harness.local import Servers
 from harness.monitor import claims
-from harness.monitor.beginning import Access, endpoint_record, next_seed, run_header, spent_before
+from harness.monitor.beginning import Access, endpoint_record, next_seed, run_header
 from harness.monitor.judges import check_judges
 from harness.monitor.judging import judge_run
 from harness.monitor.keeping import Flusher, Progress, Writer
+from harness.monitor.spending import dollars, spent_before, spent_in_run
 from harness.plan import Plan, make_plan
 from harness.records import JSON, Outcome, RunStatus
 from harness.runner import Stop, Target, run
@@ -36,6 +37,9 @@ class Summary:
     """Calls finished by this cycle; less than `completed` after a resume."""
     outcomes: Mapping[str, int]
     cost_usd: float
+    """As told by the replies."""
+    cost_at_most_usd: float
+    """With the plan's upper estimate for requests whose cost nobody told."""
     seconds: float
     stopped_by: str | None
     """Which budget, or why it was stopped; None for a finished run."""
@@ -58,7 +62,7 @@ class Summary:
         ended = f" ({self.stopped_by})" if self.stopped_by else ""
         return (
             f"run {self.run_id} {self.status.value}{ended}: {self.completed} of {self.planned} calls"
-            f"{', ' + counts if counts else ''}, ${self.cost_usd:.4f}, {self.seconds:.0f} s"
+            f"{', ' + counts if counts else ''}, {dollars(self.cost_usd, self.cost_at_most_usd)}, {self.seconds:.0f} s"
         )
 
     def as_json(self) -> dict[str, JSON]:
@@ -72,6 +76,7 @@ class Summary:
             "outcomes": dict(self.outcomes),
             "coverage": round(self.coverage, 6),
             "cost_usd": round(self.cost_usd, 6),
+            "cost_usd_at_most": round(self.cost_at_most_usd, 6),
             "seconds": round(self.seconds, 3),
             "stopped_by": self.stopped_by,
             "waiting": self.waiting,
@@ -196,7 +201,7 @@ async def run_cycle(
             stop=stop,
             folder=folder,
             on_note=on_note,
-            usd_run=summary.cost_usd,
+            usd_run=summary.cost_at_most_usd,
             calls_run=summary.completed,
         )
         summary = replace(
@@ -204,6 +209,7 @@ async def run_cycle(
             outcomes=store.outcomes(run_id),
             waiting=judged.waiting,
             cost_usd=summary.cost_usd + judged.cost_usd,
+            cost_at_most_usd=summary.cost_at_most_usd + judged.cost_at_most_usd,
         )
     if summary.status is not RunStatus.DONE:
         return summary
@@ -234,7 +240,7 @@ async def _send(
     budget = Budget(
         config.budgets,
         *spent_before(store, clock.now_us()),
-        usd_run=store.run_cost_usd(run_id),
+        usd_run=spent_in_run(store, run_id),
         calls_run=already,
     )
     calls = {name: plan.calls_of(name, done) for name in targets}
@@ -275,6 +281,7 @@ async def _send(
         sent_now=progress.done - already,
         outcomes=dict(progress.outcomes),
         cost_usd=progress.cost_usd,
+        cost_at_most_usd=progress.cost_at_most_usd,
         seconds=clock.monotonic_s() - progress.started_s,
         stopped_by=stopped_by,
     )

@@ -17,10 +17,11 @@ from harness.config import Config, Endpoint, Judge, SuiteUse
 from harness.graders import judge as grader
 from harness.limits import Budget, Clock
 from harness.local import Servers
-from harness.monitor.beginning import Access, endpoint_record, next_seed, run_header, spent_before
+from harness.monitor.beginning import Access, endpoint_record, next_seed, run_header
 from harness.monitor.judges import judge_settings, same_as_named
 from harness.monitor.keeping import Progress
 from harness.monitor.sending import send_batches
+from harness.monitor.spending import spent_before
 from harness.monitor.stored import endpoints_of
 from harness.observe import Asked, observe, read_reply, to_judge
 from harness.plan import Plan, estimate_call
@@ -52,6 +53,8 @@ class Judged:
     waiting: int = 0
     """Answers that are left without a judgement."""
     cost_usd: float = 0.0
+    cost_at_most_usd: float = 0.0
+    """With the upper estimate for requests whose cost nobody told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +104,11 @@ async def judge_run(
     if not verdicts.needed:
         return Judged()
     taken, unread = _take(store, verdicts, clock.now_us(), on_note)
-    cost_usd = 0.0
+    cost_usd = cost_at_most_usd = 0.0
     for name, answers in _to_ask(config, store, verdicts, again, on_note).items():
         if stop.is_set():
             break
-        status, spent_usd, calls = await _ask(
+        status, made = await _ask(
             config,
             store,
             access,
@@ -115,7 +118,7 @@ async def judge_run(
             budget=Budget(
                 config.budgets,
                 *spent_before(store, clock.now_us()),
-                usd_run=usd_run + cost_usd,
+                usd_run=usd_run + cost_at_most_usd,
                 calls_run=calls_run,
             ),
             clock=clock,
@@ -125,8 +128,9 @@ async def judge_run(
             on_note=on_note,
             nonce=nonce,
         )
-        cost_usd += spent_usd
-        calls_run += calls
+        cost_usd += made.cost_usd
+        cost_at_most_usd += made.cost_at_most_usd
+        calls_run += made.done
         if status is not None:
             on_note(f"judge {name}: {status}")
     more, more_unread = _take(store, verdicts, clock.now_us(), on_note)
@@ -136,7 +140,7 @@ async def judge_run(
             f"{waiting} answers of run {run_id} wait for a judge and count as missing; harness regrade --ask-judge "
             "asks again"
         )
-    return Judged(taken + more, unread + more_unread, waiting, cost_usd)
+    return Judged(taken + more, unread + more_unread, waiting, cost_usd, cost_at_most_usd)
 
 
 class Verdicts:
@@ -309,8 +313,8 @@ async def _ask(
     on_progress: Callable[[Progress], None],
     on_note: Callable[[str], None],
     nonce: Callable[[], str],
-) -> tuple[str | None, float, int]:
-    """Ask one judge in a run of its own; return (why it is not complete, US dollars, calls)."""
+) -> tuple[str | None, Progress]:
+    """Ask one judge in a run of its own; return why it is not complete, and what it came to."""
     judge = config.judges[name]
     endpoint = config.endpoints[judge.endpoint]
     seed = next_seed(config, store)
@@ -349,7 +353,7 @@ async def _ask(
             on_progress=on_progress,
         )
     why = None if status is RunStatus.DONE else f"run {judge_run_id} is not complete ({stopped_by})"
-    return why, progress.cost_usd, progress.done
+    return why, progress
 
 
 def _suite(

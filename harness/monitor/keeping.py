@@ -34,6 +34,9 @@ class Progress:
     retried: int = 0
     outcomes: Counter[str] = field(default_factory=Counter)
     cost_usd: float = 0.0
+    """As told by the replies."""
+    cost_at_most_usd: float = 0.0
+    """With the upper estimate of what nobody told the cost of."""
     started_s: float = 0.0
     note: str = ""
 
@@ -79,6 +82,8 @@ class Writer:
             else:
                 progress.retried += 1
             progress.cost_usd += sent.cost_usd or 0.0
+            estimate = sent.call.estimate.cost_usd
+            progress.cost_at_most_usd += estimate if sent.cost_usd is None else sent.cost_usd
         for _, observation in self._pending:
             progress.outcomes[observation.outcome.value] += 1
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
+from collections.abc import Iterable
 
 from harness.errors import IntegrityError, StoreError
-from harness.records import Outcome, RunStatus
+from harness.records import UNSENT, Outcome, RunStatus
 from harness.store.encoding import read_header, read_probe
 from harness.store.origins import NOT_IMPORTED
 from harness.store.reading import Reader
@@ -115,6 +117,29 @@ class Runs:
         )
         assert row is not None
         return float(row[0]), int(row[1])
+
+    def unpriced(
+        self, run_ids: Iterable[int] | None, since_us: int
+    ) -> dict[int, dict[tuple[str, str, str], int]]:
+        """Return run -> (endpoint, suite, probe) -> requests that may have cost something nobody told."""
+        chosen, values = f"x.{NOT_IMPORTED}", [since_us]
+        if run_ids is not None:
+            listed = list(run_ids)
+            chosen, values = f"x.run_id IN ({', '.join('?' * len(listed))})", [since_us, *listed]
+        found: dict[int, dict[tuple[str, str, str], int]] = defaultdict(dict)
+        for run_id, endpoint, suite, probe_id, n in self._reader.rows(
+            f"""SELECT x.run_id, e.name, p.suite, p.probe_id, count(*) FROM runs r JOIN exchanges x ON x.run_id = r.id
+                LEFT JOIN observations o ON o.exchange_id = x.id JOIN endpoints e ON e.id = x.endpoint_id
+                JOIN probes p ON p.id = x.probe_id
+                WHERE coalesce(r.finished_us, 9e18) >= ?1 AND x.sent_us >= ?1 AND o.cost_usd IS NULL
+                  AND coalesce(x.status, 0) < 300
+                  AND coalesce(x.failure, '') NOT IN ({", ".join(repr(each.value) for each in UNSENT)})
+                  AND {chosen}
+                GROUP BY x.run_id, e.name, p.suite, p.probe_id ORDER BY x.run_id, e.name, p.suite, p.probe_id""",  # noqa: S608 - ours
+            values,
+        ):
+            found[run_id][endpoint, suite, probe_id] = n
+        return dict(found)
 
     def run_cost_usd(self, run_id: int) -> float:
         """Return what a run has cost so far, US dollars."""

@@ -226,6 +226,17 @@ class Store:
         """Return (US dollars, calls) since a moment, counted by whole UTC hours."""
         return self._runs.spent(since_us)
 
+    def unpriced(
+        self, run_ids: Iterable[int] | None = None, since_us: int = 0
+    ) -> dict[int, dict[tuple[str, str, str], int]]:
+        """Return run -> (endpoint, suite, probe) -> requests that may have cost something nobody told.
+
+        Args:
+            run_ids: which runs; all of our own by default.
+            since_us: only what was sent from then on, UTC microseconds.
+        """
+        return self._runs.unpriced(run_ids, since_us)
+
     def suites(self, run_id: int) -> list[SuiteRecord]:
         """Return the suites of a run as they were used, fresh probes with their text."""
         return self._runs.suites(run_id)
