@@ -32,7 +32,7 @@ class Tier(StrEnum):
     PERSISTENT = "persistent"
     """Valid when days are exchangeable; one an auditor may publish."""
     INCIDENT = "incident"
-    """Provisional: fast, under stronger assumptions; confirmed or withdrawn later."""
+    """Provisional: fast, under stronger assumptions; confirmed, over or withdrawn later."""
 
 
 class Verdict(StrEnum):
@@ -53,11 +53,15 @@ class Lock(StrEnum):
 
 
 class Standing(StrEnum):
-    """Where a finding stands; an incident is provisional until it is confirmed or withdrawn."""
+    """Where a finding stands; an incident is provisional until it is confirmed, over or withdrawn."""
 
     OPEN = "open"
     CONFIRMED = "confirmed"
+    """The persistent tier agrees."""
+    OVER = "over"
+    """Several runs lay apart from those before and since: it came and went, and stands as it was told."""
     WITHDRAWN = "withdrawn"
+    """The runs since are as before, and one run alone, or none clearly, lay apart: as on a bad day."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -266,7 +266,8 @@ class Alerts(Section):
     """Environment variable with notification URLs (Apprise syntax), space-separated; left out, no alerts."""
     on: Annotated[tuple[AlertKind, ...], Field(strict=False)] = ("incomplete", "denied", "budget", "finding")
     """`incomplete`: coverage of a run below `coverage_below`; `denied`: an endpoint refuses access;
-    `budget`: a run stopped because a budget was used up; `finding`: a claim was raised, confirmed or withdrawn."""
+    `budget`: a run stopped because a budget was used up; `finding`: a claim was raised, or an incident confirmed,
+    over or withdrawn."""
     coverage_below: float = Field(default=0.9, ge=0, le=1, allow_inf_nan=False)
     """Share of planned calls that must have been measured."""
 

@@ -353,7 +353,7 @@ class FindingLine(Part):
     """Name and version of the record."""
     finding: AnyObject
     """The finding itself, as stored and hashed."""
-    standing: Literal["open", "confirmed", "withdrawn"]
+    standing: Literal["open", "confirmed", "over", "withdrawn"]
     """Where it stands at the time of export."""
 
 

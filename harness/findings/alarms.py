@@ -1,4 +1,4 @@
-"""Evidence over its level -> findings: persistent ones and incidents, and what becomes of incidents."""
+"""Evidence over its level -> findings: persistent ones and incidents."""
 
 from __future__ import annotations
 
@@ -10,12 +10,11 @@ import numpy as np
 
 from harness.claims import Finding, Standing, Tier
 from harness.findings.explain import Alarm, Direction, Scene, baseline, dated, explain
-from harness.findings.history import History, Point
+from harness.findings.history import History, Point, agreement
 from harness.findings.ledger import UPWARDS, Ledger
 from harness.findings.scores import Layout, RunTallies, Score
 from harness.findings.state import StreamState, after_incident, log_average, rebuilt
-from harness.findings.streams import Stream
-from harness.stats.means import mean_shift
+from harness.findings.streams import Signal, Stream
 
 Key = tuple[str, str]
 """(name, definition) of a stream."""
@@ -76,6 +75,14 @@ class Turn:
             self._points[group] = _points(group, self.steps, self.run, self.ledger, self.history)
         return self._points[group]
 
+    def counted_by(self, stream: Stream, tier: Tier) -> dict[str, list[Point]]:
+        """Return the runs as `points` does, with what a tier counts of a stream and of its like."""
+        points = self.points(stream.group)
+        if tier is Tier.PERSISTENT or stream.signal is not Signal.IDENTITY:
+            return points
+        alike = {each.name for each in self.ledger.streams if each.signal is Signal.IDENTITY}
+        return {name: agreement(runs) if name in alike else runs for name, runs in points.items()}
+
     def counted(self, stream: Stream) -> bool:
         """Say whether this run moved a stream's evidence."""
         step = self.steps.get((stream.name, stream.definition))
@@ -90,7 +97,7 @@ class Turn:
     def raised(self, alarm: Alarm) -> tuple[Finding, list[Point]]:
         """Return the finding that an alarm makes, and the runs of the stream's present baseline."""
         stream = alarm.stream
-        points = self.points(stream.group)
+        points = self.counted_by(stream, alarm.tier)
         mine = baseline(points.get(stream.name, []), self.current[stream.name, stream.definition].since_us)
         effect, since = dated(alarm, mine, self.level)
         scene = Scene(
@@ -130,6 +137,16 @@ def two_sided(stream: Stream, log_down: float, log_up: float) -> float:
     return log_average([(1 - rise, log_down), (rise, log_up)])
 
 
+def incident_evidence(stream: Stream, log_down: float, log_up: float) -> float:
+    """Return the log of a stream's evidence for an incident either way.
+
+    A drop and a rise are looked for apart and averaged; identity is looked at once, and its two are parts of one sum.
+    """
+    if stream.signal is Signal.IDENTITY:
+        return log_average([(1.0, log_down), (1.0, log_up)])
+    return log_average([(0.5, log_down), (0.5, log_up)])
+
+
 def persistent(turn: Turn, group: str) -> list[Finding]:
     """Raise a finding for the stream that contributes most, begin it again, and look whether the rest still alarms."""
     found: list[Finding] = []
@@ -166,7 +183,7 @@ def incidents(turn: Turn, group: str) -> list[Finding]:
             down, up = state.log_incident(turn.period)
             if max(down, up) > -np.inf:
                 weight = log(turn.ledger.incident_weights[stream.name])
-                both = log_average([(0.5, down), (0.5, up)])
+                both = incident_evidence(stream, down, up)
                 shares.append((weight + both, stream, "down" if down >= up else "up"))
         total = log_average([(1.0, value) for value, _, _ in shares])
         mine = sorted(
@@ -191,63 +208,6 @@ def _open_like(known: Sequence[Finding], stream: Stream, direction: Direction) -
         and each.stream == stream.key
         and each.direction == direction
         for each in known
-    )
-
-
-LATER = 5
-"""Runs after an incident before it can be withdrawn."""
-
-
-def settled(turn: Turn) -> list[Event]:
-    """Return which open incidents this run confirms or withdraws.
-
-    Confirmed: the persistent tier raised the same stream in the same direction since. Withdrawn: at least `LATER`
-    runs after it are, on average, compatible with no difference from before it and not with the incident's own.
-    """
-    found: list[Event] = []
-    by_key = {stream.key: stream for stream in turn.ledger.streams}
-    for each in turn.known:
-        if each.tier is not Tier.INCIDENT or each.standing is not Standing.OPEN:
-            continue
-        agrees = [
-            other
-            for other in turn.known
-            if other.tier is Tier.PERSISTENT
-            and other.stream == each.stream
-            and other.direction == each.direction
-            and other.since is not None
-            and each.since is not None
-            and other.since.high_us >= each.since.low_us
-            and other.found_us >= each.found_us
-        ]
-        stream = by_key.get(each.stream)
-        if agrees:
-            words = f"the persistent tier agrees: finding {agrees[0].id} of run {agrees[0].run_id}"
-            found.append(Event(each.id, Standing.CONFIRMED, words))
-        elif stream is not None and (stream.name, stream.definition) in turn.steps:
-            words = _recovered(turn, stream, each)
-            if words:
-                found.append(Event(each.id, Standing.WITHDRAWN, words))
-    return found
-
-
-def _recovered(turn: Turn, stream: Stream, incident: Finding) -> str:
-    """Return why an incident is to be withdrawn; empty while it is not."""
-    if incident.effect is None or incident.since is None:
-        return ""
-    points = turn.points(stream.group).get(stream.name, [])
-    before = [point.value for point in points if point.started_us < incident.since.low_us]
-    later = [point.value for point in points if point.started_us > incident.found_us]
-    if len(later) < LATER or len(before) < 2:
-        return ""
-    shift = mean_shift(before, later, turn.level, 1 / max(1, stream.planned))
-    if shift.low is None or shift.high is None or shift.low > 0 or shift.high < 0:
-        return ""
-    if shift.low <= incident.effect.value <= shift.high:
-        return ""
-    return (
-        f"{len(later)} runs after it differ from those before by {100 * shift.low:+.0f} to {100 * shift.high:+.0f} "
-        f"points, which holds no difference and not the {100 * incident.effect.value:+.0f} of the incident"
     )
 
 

@@ -19,13 +19,13 @@ from harness.findings.locate import locate
 from harness.findings.scores import Layout, RunTallies
 from harness.findings.streams import Signal, Stream
 from harness.records import sha256
-from harness.stats import day_effect, normal_scores, rank_bets
+from harness.stats import day_effect, new_levels, normal_scores, rank_bets
 
 EXCHANGES = 5
 """Calls a finding names on each side of the date."""
 MAKERS = (
     f"findings/{VERSION} stats.normal_scores/{normal_scores.VERSION} stats.day_effect/{day_effect.VERSION} "
-    f"stats.rank_bets/{rank_bets.VERSION}"
+    f"stats.new_levels/{new_levels.VERSION} stats.rank_bets/{rank_bets.VERSION}"
 )
 Direction = Literal["down", "up"]
 
@@ -85,7 +85,8 @@ def baseline(points: Sequence[Point], since_us: int) -> list[Point]:
 def dated(alarm: Alarm, points: Sequence[Point], level: float) -> tuple[Effect | None, Since]:
     """Return how much and since when; the one place that decides from which run a stream begins again."""
     stream = alarm.stream
-    return locate(stream, points, alarm.direction, level, stream.planned * _mean_coverage(points))
+    n = stream.planned * _mean_coverage(points)
+    return locate(stream, points, alarm.direction, level, n, alarm.tier)
 
 
 def _mean_coverage(points: Sequence[Point]) -> float:
@@ -121,7 +122,11 @@ def explain(alarm: Alarm, scene: Scene, effect: Effect | None, since: Since) -> 
     )
     flip = flipped(parts) if stream.signal is Signal.CORRECT and kind is Kind.CAPABILITY else None
     moved = 0.0 if effect is None else effect.value
-    said = words.headline(stream, kind, alarm.direction, lock, effect, since, flip, many)
+    said = (
+        words.identity_incident(stream, alarm.direction, effect, since)
+        if kind is Kind.IDENTITY and alarm.tier is Tier.INCIDENT
+        else words.headline(stream, kind, alarm.direction, lock, effect, since, flip, many)
+    )
     is_lock = lock is not None and kind is Kind.TOPIC_LOCK
     return Finding(
         id=finding_id(scene.period, stream.name, alarm.tier, scene.run.run_id),

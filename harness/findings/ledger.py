@@ -20,7 +20,7 @@ from harness.claims import Tier
 from harness.config import Config
 from harness.findings.streams import FACTS, Signal, Stream, asked_of, endpoint_settings, graders_of, streams
 from harness.records import JSON, canonical_json, sha256
-from harness.stats import day_effect, normal_scores, rank_bets
+from harness.stats import day_effect, new_levels, normal_scores, rank_bets
 from harness.suites import Suite
 
 VERSION = 3
@@ -44,7 +44,7 @@ class Ledger:
     weights: Mapping[str, float]
     """Share of each counted stream in its group's average; each group's sum to 1."""
     incident_weights: Mapping[str, float]
-    """The same for the incident tier, which watches the streams that keep a tally per probe."""
+    """The same for the incident tier, which watches the streams that keep a tally per probe or near-tie prompt."""
     groups: tuple[str, ...]
     """Endpoints with counted streams."""
     references: tuple[str, ...]
@@ -205,6 +205,11 @@ def _settings(config: Config, suites: Mapping[str, Suite]) -> dict[str, JSON]:
             "version": day_effect.VERSION,
             "bad_days": day_effect.BAD_DAYS,
             "lost": day_effect.LOST,
+        },
+        "new_levels": {
+            "version": new_levels.VERSION,
+            "share": new_levels.SHARE,
+            "window": new_levels.WINDOW,
         },
         "rank_bets": {
             "version": rank_bets.VERSION,

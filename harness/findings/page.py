@@ -11,8 +11,8 @@ from enum import StrEnum
 from pydantic import TypeAdapter
 
 from harness import claims
-from harness.findings.alarms import LATER
 from harness.findings.ledger import REFERENCE_RUNS, SETTINGS
+from harness.findings.settling import LATER
 from harness.findings.streams import FACTS, MEANINGS, TALLY_PROBES, Signal
 
 _HEAD = """\

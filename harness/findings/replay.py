@@ -87,7 +87,9 @@ def replay(
         )  # fmt: skip
         if stream.signal is Signal.IDENTITY:
             again = identity_score(stream, body["answers"], reference_of(state))
-            if again.score != taken.score:
+            if again.score != taken.score or (
+                taken.trials and (again.successes, again.trials) != (taken.successes, taken.trials)
+            ):
                 differs.append(f"run {past.run_id}: another distance comes out of its answers")
         assert past.u is not None
         state, _ = step(stream, state, taken, past.u, n_probes)

@@ -73,8 +73,10 @@ class Score:
     """Measured calls behind it (for a lock: in pairs with both sides measured)."""
     planned: int
     successes: tuple[float, ...] = ()
-    """Per probe, for a stream that keeps tallies."""
+    """Per probe, for a stream that keeps tallies; per prompt of the reference, for one of identity: the share of its
+    answers in this run that are the reference's usual one."""
     trials: tuple[int, ...] = ()
+    """For identity 1 per prompt that was answered, because the answers of a run hang together; 0 where missing."""
 
     @property
     def coverage(self) -> float:
@@ -204,7 +206,7 @@ def anscombe(count: float, n: float) -> float:
 
 
 def identity_score(stream: Stream, answers: Mapping[str, Mapping[str, int]], reference: Reference) -> Score:
-    """Return the squared distance of a run's answers from the frozen reference, summed over prompts.
+    """Return the squared distance of a run's answers from the frozen reference, and which prompts agree with it.
 
     Args:
         stream: which.
@@ -212,18 +214,24 @@ def identity_score(stream: Stream, answers: Mapping[str, Mapping[str, int]], ref
         reference: probe -> answer -> share, from the reference runs.
     """
     n, total, asked = 0, 0.0, 0
+    agree: list[float] = []
+    trials: list[int] = []
     for probe, shares in sorted(reference.items()):
         counts = answers.get(probe, {})
         size = sum(counts.values())
         n += size
-        if size == 0 or not shares:
+        # Of equally frequent answers any will do, if it is always the same one.
+        usual = max(shares, key=lambda each: (shares[each], each))
+        agree.append(counts.get(usual, 0) / size if size else 0.0)
+        trials.append(int(size > 0))
+        if size == 0:
             continue
         asked += 1
         total += sum(
             (counts.get(each, 0) / size - shares.get(each, 0.0)) ** 2 for each in sorted({*counts, *shares})
         )
     value = total / asked if asked else None
-    return Score(value, value, n, stream.planned)
+    return Score(value, value, n, stream.planned, tuple(agree), tuple(trials))
 
 
 Reference: TypeAlias = Mapping[str, Mapping[str, float]]

@@ -24,6 +24,14 @@ from harness.stats.day_effect_state import (
     start_day_effect,
     step_day_effect,
 )
+from harness.stats.new_levels import (
+    NewLevelsState,
+    new_levels_from_bytes,
+    new_levels_to_bytes,
+    restart_new_levels,
+    start_new_levels,
+    step_new_levels,
+)
 from harness.stats.normal_scores import (
     NormalScoreStep,
     ScoreState,
@@ -59,6 +67,8 @@ class StreamState:
     """Start of the first run of its baseline: later than 0 once an alarm began it again."""
     days: tuple[DayEffectState, DayEffectState] | None = None
     """The incident tier's states for a drop and a rise, of a stream that it watches."""
+    levels: NewLevelsState | None = None
+    """The incident tier's state of an identity stream, once its reference is frozen."""
     day_log_e: tuple[float, float] | None = None
     """Natural logs of the incident tier's evidence for a drop and a rise; None before there is any."""
 
@@ -73,8 +83,13 @@ class StreamState:
             "fact": dict(self.fact),
             "since_us": self.since_us,
             "days": None if self.days is None else [_text(day_effect_to_bytes(each)) for each in self.days],
-            "day_log_e": None if self.day_log_e is None else list(self.day_log_e),
+            # JSON has no infinity: no first run since which answers moved this way.
+            "day_log_e": None
+            if self.day_log_e is None
+            else [None if each == -np.inf else each for each in self.day_log_e],
         }
+        if self.levels is not None:
+            body["levels"] = _text(new_levels_to_bytes(self.levels))
         return canonical_json(body)
 
     def log_incident(self, period: int) -> tuple[float, float]:
@@ -137,7 +152,8 @@ def _decoded(body: Mapping[str, Any]) -> StreamState:
         body["fact"],
         int(body["since_us"]),
         _read_days(body["days"]),
-        None if body["day_log_e"] is None else (body["day_log_e"][0], body["day_log_e"][1]),
+        new_levels_from_bytes(base64.b64decode(body["levels"])) if "levels" in body else None,
+        None if body["day_log_e"] is None else _read_logs(body["day_log_e"]),
     )
 
 
@@ -170,10 +186,12 @@ def follows_rule(stream: Stream, state: StreamState) -> bool:
     if engine is None or not engine.runs:
         return True
     days = None if state.days is None else (state.days[0].settings, state.days[1].settings)
+    fast = stream.day_sd > 0 and stream.signal is not Signal.IDENTITY
     return (
         engine.settings == SETTINGS
         and isinstance(engine, TallyState) == stream.tallied
-        and days == (_wanted(stream) if stream.day_sd else None)
+        and days == (_wanted(stream) if fast else None)
+        and (state.levels is None or (stream.day_sd > 0 and state.levels.settings == _wanted(stream)[0]))
     )
 
 
@@ -212,7 +230,9 @@ def _wanted(stream: Stream) -> tuple[DayEffectSettings, DayEffectSettings]:
 def _with_day(stream: Stream, state: StreamState, score: Score, n_probes: int) -> StreamState:
     """Return the state with one more run taken into the incident tier."""
     if not stream.day_sd:
-        return replace(state, days=None, day_log_e=None)
+        return replace(state, days=None, levels=None, day_log_e=None)
+    if stream.signal is Signal.IDENTITY:
+        return _with_levels(stream, state, score)
     days = state.days
     if days is None:
         down_settings, up_settings = _wanted(stream)
@@ -222,8 +242,22 @@ def _with_day(stream: Stream, state: StreamState, score: Score, n_probes: int) -
     return replace(state, days=(down, up), day_log_e=log_e)
 
 
+def _with_levels(stream: Stream, state: StreamState, score: Score) -> StreamState:
+    """Return an identity stream's state with one more run taken into the incident tier.
+
+    Steps from before the tier watched identity carry no tallies: they are left out.
+    """
+    if not score.trials:
+        return state
+    levels = state.levels or start_new_levels(len(score.trials), day_settings(stream, "down"))
+    levels, done = step_new_levels(levels, score.successes, score.trials)
+    return replace(state, levels=levels, day_log_e=(done.log_down, done.log_up) if done.counted else None)
+
+
 def after_incident(state: StreamState) -> StreamState:
     """Return a stream whose incident tier starts from no evidence; what it knows of the probes is kept."""
+    if state.levels is not None:
+        return replace(state, levels=restart_new_levels(state.levels), day_log_e=None)
     if state.days is None:
         return state
     down, up = (restart_day_effect(each) for each in state.days)
@@ -243,8 +277,9 @@ def rebuilt(
         n_probes: probes of the stream.
     """
     begun = replace(
-        state, engine=fresh_engine(stream, n_probes), bets=None, days=None, day_log_e=None, since_us=since_us
-    )
+        state, engine=fresh_engine(stream, n_probes), bets=None, days=None, levels=None, day_log_e=None,
+        since_us=since_us,
+    )  # fmt: skip
     for score, u in past:
         begun, _ = step(stream, begun, score, u, n_probes)
     return after_incident(replace(begun, engine=_restarted(begun.engine), bets=None))
@@ -268,7 +303,7 @@ def reference_of(state: StreamState) -> dict[str, dict[str, float]]:
 def score_input(stream: Stream, score: Score, answers: Mapping[str, Mapping[str, int]] | None) -> bytes:
     """Return what a step takes in as canonical JSON: enough to make the step again without the tallies."""
     body: dict[str, JSON] = {"score": score.score}
-    if stream.tallied:
+    if stream.tallied or score.trials:
         body |= {"successes": list(score.successes), "trials": list(score.trials)}
     if stream.signal is Signal.IDENTITY and answers is not None:
         body["answers"] = {probe: dict(counts) for probe, counts in sorted(answers.items())}
@@ -312,6 +347,11 @@ def _read_days(body: list[str] | None) -> tuple[DayEffectState, DayEffectState] 
     if body is None:
         return None
     down, up = (day_effect_from_bytes(base64.b64decode(each)) for each in body)
+    return down, up
+
+
+def _read_logs(body: list[float | None]) -> tuple[float, float]:
+    down, up = (-np.inf if each is None else each for each in body)
     return down, up
 
 

@@ -50,7 +50,8 @@ MEANINGS: Mapping[Signal, str] = {
     Signal.FORMAT: "share of the replies in which no answer could be read, or that our own limit ended",
     Signal.LOCK: "share right in a topic's words minus share right in neutral words, over whole matched pairs; a "
     "finding says how much of it was explicit (a refusal in the pair), announced or silent",
-    Signal.IDENTITY: "distance of the answers to near-tie prompts from the frozen reference runs",
+    Signal.IDENTITY: "distance of the answers to near-tie prompts from the frozen reference runs; incidents watch, "
+    "prompt by prompt, the share answered with the first token that was usual in the reference runs",
     Signal.ANCHOR_FRESH: "share right among fixed questions minus share right among fresh ones of the same templates",
     Signal.SERVED_MODEL: "the model's name as served",
     Signal.TOKEN_COUNTS: "input tokens the provider counts for fixed texts",
@@ -116,14 +117,16 @@ def _statistical(config: Config, suites: Mapping[str, Suite], endpoint: str) -> 
         suite, samples = suites[name], config.suites[name].samples
         definition = _definition(config, endpoint, suite, samples)
         for signal, topic, probes in _signals(suite):
-            tallied = signal is Signal.CORRECT and len(probes) <= TALLY_PROBES
+            few = len(probes) <= TALLY_PROBES
+            tallied = few and signal is Signal.CORRECT
+            fast = tallied or (few and signal is Signal.IDENTITY)
             yield Stream(
                 StreamKey(endpoint, name, signal.value, topic),
                 endpoint,
                 definition,
                 len(probes) * samples,
                 tallied,
-                config.findings.incident_day_sd if tallied else 0.0,
+                config.findings.incident_day_sd if fast else 0.0,
             )
 
 

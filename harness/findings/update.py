@@ -8,11 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.claims import Finding
-from harness.findings.alarms import Event, Key, Step, Turn, incidents, persistent, settled
+from harness.findings.alarms import Event, Key, Step, Turn, incidents, persistent
 from harness.findings.facts import read_fact
 from harness.findings.history import History
 from harness.findings.ledger import Ledger
 from harness.findings.scores import Floats, Layout, RunTallies, Score, identity_score, score
+from harness.findings.settling import settled
 from harness.findings.state import (
     StreamState,
     draw,
@@ -36,7 +37,7 @@ class Update:
     findings: tuple[Finding, ...] = ()
     notes: tuple[str, ...] = ()
     events: tuple[Event, ...] = ()
-    """Incidents that this run confirmed or withdrew."""
+    """Incidents that this run confirmed, ended or withdrew."""
 
 
 def update(
@@ -68,7 +69,7 @@ def update(
         level: confidence of intervals.
         simulated: whether the run lived in simulated time.
         earlier: findings raised before that were not withdrawn: a new one says which it probably repeats, and open
-            incidents among them are confirmed or withdrawn.
+            incidents among them are confirmed, over or withdrawn.
     """
     columns = layout.columns(run)
     steps: dict[Key, Step] = {}

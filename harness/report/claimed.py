@@ -76,11 +76,12 @@ def _summary(claims: Claims) -> list[str]:
     lasting = [each for each in claims.findings if each.tier is Tier.PERSISTENT]
     incidents = [each for each in claims.findings if each.tier is Tier.INCIDENT]
     withdrawn = sum(each.standing is Standing.WITHDRAWN for each in incidents)
+    over = sum(each.standing is Standing.OVER for each in incidents)
     confirmed = sum(each.standing is Standing.CONFIRMED for each in incidents)
     said = [
         f"{plural(claims.runs, 'run')} taken into the streams gave {plural(len(lasting), 'lasting finding')} and "
         f"{plural(len(incidents), 'incident')}"
-        + (f" ({confirmed} confirmed, {withdrawn} withdrawn since)." if incidents else ".")
+        + (f" ({confirmed} confirmed, {over} over, {withdrawn} withdrawn since)." if incidents else ".")
     ]
     unchanged = sum(verdict == "no change" for _, verdict, _ in claims.streams)
     if claims.streams:
@@ -118,7 +119,7 @@ def _claimed(finding: Finding, claims: Claims) -> Claimed:
     said = [printable(finding.headline, 600)]
     if finding.tier is Tier.INCIDENT:
         said.append(
-            "An incident is provisional: fast, under stronger assumptions, confirmed or withdrawn later."
+            "An incident is provisional: fast, under stronger assumptions, confirmed, over or withdrawn later."
         )
     if finding.e_value is not None and finding.threshold is not None:
         level = f"Evidence {finding.e_value:,.3g}, alarm level {finding.threshold:,.0f}"
