@@ -9,8 +9,8 @@ import pytest
 
 from harness.claims import Finding, Kind, Lock, Standing, Tier, Verdict
 from harness.findings import InMemory
-from harness.records import Probe
-from tests.findings_worlds import DAY_US, START_US, Share, World, config, load, steady
+from harness.records import Probe, utc_text
+from tests.findings_worlds import DAY_US, START_US, Share, World, ability, config, load, steady
 
 CHANGE = 24
 """Day of the planted change, from 0."""
@@ -303,3 +303,65 @@ def test_a_lasting_drop_is_an_incident_first_and_confirmed_later() -> None:
     assert [found.tier for found in memory.findings if found.stream == lasting.stream].count(
         Tier.INCIDENT
     ) == 1
+
+
+def brink(first_day: int, last_day: int, days: int, other: float = 0.25) -> InMemory:
+    """Return the streams of an identity suite whose answers come from another model on some days."""
+    world = World(config(["identity"]), load(["identity"]), lambda *_: {"right": 1.0}, 4)
+    rng = world.rng
+
+    def said(endpoint: str, probe: Probe, day: int) -> str:
+        del endpoint
+        usual, moved = ability(probe), ability(probe, 8) < other
+        changed = first_day <= day < last_day and moved
+        return "heads" if rng.random() < (1 - usual if changed else usual) else "tails"
+
+    world.answers = said
+    return world.live(days)
+
+
+def test_a_visit_of_another_model_is_an_incident_of_identity_that_is_over_afterwards() -> None:
+    """Days on which many prompts on the brink are answered otherwise are told while they last, and then as over."""
+    memory = brink(30, 34, 48, other=0.7)
+    (found,) = memory.findings
+    assert (found.tier, found.kind, found.direction) == (Tier.INCIDENT, Kind.IDENTITY, "down")
+    assert 30 < found.run_id <= 34
+    assert found.effect is not None
+    assert found.effect.unit.startswith("share of near-tie prompts")
+    assert -1 <= found.effect.low <= found.effect.value <= found.effect.high <= 0
+    assert found.since is not None
+    assert found.since.low_us <= START_US + 30 * DAY_US <= found.since.high_us
+    assert "consistent with another model" in found.headline
+    assert "points" in found.headline
+    assert "stats.new_levels/" in found.makers
+    assert found.standing is Standing.OVER
+    (event,) = memory.events
+    over = utc_text(START_US + 34 * DAY_US)[:10]
+    assert event.words.startswith(f"over since about {over}, after 4 runs: ")
+
+
+def test_another_model_that_stays_is_an_incident_first_and_confirmed_by_the_distance() -> None:
+    """Falling agreement is confirmed by a growing distance from the reference, though their signs differ."""
+    memory = brink(30, 99, 60, other=0.7)
+    incident = next(found for found in memory.findings if found.tier is Tier.INCIDENT)
+    lasting = next(found for found in memory.findings if found.tier is Tier.PERSISTENT)
+    assert (incident.direction, lasting.direction) == ("down", "up")
+    assert incident.run_id < lasting.run_id
+    assert incident.standing is Standing.CONFIRMED
+
+
+def test_an_unchanged_model_on_the_brink_raises_nothing() -> None:
+    """Reference runs that happened to agree are no baseline: answers that fall back to their usual share are no drop."""
+    assert brink(99, 99, 60).findings == []
+
+
+def test_a_drop_of_several_days_is_over_and_not_withdrawn() -> None:
+    """Right answers that fall for four days and come back are told as over; one bad day would be withdrawn."""
+
+    def worse(endpoint: str, probe: Probe, day: int) -> Share:
+        share = steady(endpoint, probe, day)
+        return {"right": 0.4 * share["right"]} if CHANGE <= day < CHANGE + 4 else share
+
+    memory = World(config(["capability-quick"]), load(["capability-quick"]), worse).live(DAYS)
+    incident = next(found for found in memory.findings if found.tier is Tier.INCIDENT)
+    assert (incident.kind, incident.standing) == (Kind.CAPABILITY, Standing.OVER)

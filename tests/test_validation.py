@@ -13,12 +13,16 @@ from benchmarks import rivals
 from harness.stats import DayEffectSettings, alarm_threshold, day_effect_paths, follow, tally_p
 from harness.stats.rank_bets import RankBets, bet
 from harness.stats.worlds import QUIET, WORLDS, Change, World, draw_years
-from tests import floor_figures, robust_figures
+from tests import floor_figures, identity_figures, robust_figures
 
 PAGES = Path(__file__).parent.parent / "docs" / "validation"
 FULL = {
     (page, name): table
-    for page, tables in (("robust", robust_figures.TABLES), ("floor", floor_figures.TABLES))
+    for page, tables in (
+        ("robust", robust_figures.TABLES),
+        ("floor", floor_figures.TABLES),
+        ("identity", identity_figures.TABLES),
+    )
     for name, table in tables.items()
 }
 
@@ -41,6 +45,7 @@ def test_documented_figures_are_the_measured_ones(page: str, name: str) -> None:
     [
         ("robust", "robust_figures", robust_figures.TABLES),
         ("floor", "floor_figures", floor_figures.TABLES),
+        ("identity", "identity_figures", identity_figures.TABLES),
         ("rivals", "rivals", rivals.TABLES),
     ],
 )

@@ -55,10 +55,13 @@ $ harness findings --replay           # make every stream again from its stored 
    The stream then begins again from the estimated date.
 5. **Incidents.** Suites of up to {tallied} questions are watched by a second, fast tier with a budget of its own
    (`incident_alpha`), which assumes that calls are independent given ordinary day-to-day differences
-   (`incident_day_sd`; one day in ten may be five times as far off). An incident is provisional. It is *confirmed*
-   when the
-   persistent tier raises the same stream in the same direction, and *withdrawn* when at least {later} later runs are
-   compatible with no difference and not with the incident's own. Both are recorded beside it, never in it.
+   (`incident_day_sd`; one day in twenty may lose answers besides). It watches right answers, and of near-tie prompts
+   the share answered with the first token that was usual in the reference runs (those runs themselves are no
+   baseline; an incident's effect is in points of this agreement, while the lasting tier ranks the distance). An
+   incident is provisional. It is *confirmed* when the persistent tier raises the same stream in the same direction.
+   Once at least {later} later runs are compatible with no difference and not with the incident's own, it is *over*
+   if several runs lay clearly apart from those before and since, and *withdrawn* if one run alone, or none clearly,
+   did, as on a bad day. All three are recorded beside it, never in it.
 6. **Extra runs.** With a reserve (`[confirmation]`, off unless set) `harness watch` asks the suite whose evidence
    grows once more, two days after it crossed the watch level; every such run is paid for in the alarm level
    ([power.md](power.md#looking-again)).
@@ -87,7 +90,7 @@ _TAIL = """
   An announced lock is also read off: the first run whose replies carry a notice on one topic, and not on its neutral
   twins, is a fact without an e-value.
 - **identity**: another served name or other token counts for fixed texts (facts), or answers to near-tie prompts that
-  moved away from the reference (an estimate).
+  moved away from the reference (an estimate; as an incident, fewer of them answered as was usual).
 - **access**: access was denied after it had been given, or given again. A fact of the replies.
 - **probe-special-treatment**: fixed questions fare otherwise than fresh ones of the same templates.
 
@@ -109,6 +112,8 @@ Every claim is *consistent with* its reading. None says why.
   asked that
   could tell.
 - A partial reroute of a tenth of the traffic is practically undetectable at a few hundred calls a day.
+- A visit of coarser weights must meet enough runs: of two runs of 40 near-tie prompts no test can tell reliably, five
+  mostly suffice ([validation/identity.md](validation/identity.md)).
 - The identity reference is the first {reference} runs of the stream. What changed before is not seen.
 - Regrading changes what tallies say, not the steps that were made from them: `--replay` uses what each step took in.
 - Denied and failed calls are missing data for every signal but access.

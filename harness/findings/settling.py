@@ -9,6 +9,7 @@ import numpy as np
 
 from harness.claims import Finding, Standing, Tier
 from harness.findings.alarms import Event, Turn
+from harness.findings.explain import baseline
 from harness.findings.history import Point
 from harness.findings.streams import Signal, Stream
 from harness.records import utc_text
@@ -23,10 +24,10 @@ STRETCH = 2
 def settled(turn: Turn) -> list[Event]:
     """Return which open incidents this run confirms, ends or withdraws.
 
-    Confirmed: the persistent tier raised the same stream in the same direction since. Once at least `LATER` runs
-    after it are, on average, compatible with no difference from before it and not with the incident's own, the
-    incident is over if the runs in between, at least `STRETCH` of them, lie apart from those on both sides of them,
-    and withdrawn otherwise.
+    Confirmed: the persistent tier raised the same stream in the same direction since. Once at least `LATER` runs,
+    from where they are best told apart from the incident's, are on average compatible with no difference from before
+    it and not with the incident's own, the incident is over if the runs in between, at least `STRETCH` of them, lie
+    apart from those on both sides of them, and withdrawn otherwise.
     """
     found: list[Event] = []
     by_key = {stream.key: stream for stream in turn.ledger.streams}
@@ -75,11 +76,13 @@ def _recovered(turn: Turn, stream: Stream, incident: Finding) -> Event | None:
     """Return that an incident is over, or withdrawn; None while it is neither."""
     if incident.effect is None or incident.since is None:
         return None
-    points = sorted(
-        turn.counted_by(stream, Tier.INCIDENT).get(stream.name, []), key=lambda p: (p.started_us, p.run_id)
-    )
+    runs = turn.counted_by(stream, Tier.INCIDENT).get(stream.name, [])
+    # Runs before an earlier alarm are another baseline, unless the stream has begun again only since this incident.
+    since_us = turn.current[stream.name, stream.definition].since_us
+    points = baseline(runs, since_us if since_us <= incident.since.low_us else 0)
+    course = _course(points, incident.since.best_us, incident.found_us)
     before = [point.value for point in points if point.started_us < incident.since.low_us]
-    later = [point.value for point in points if point.started_us > incident.found_us]
+    later = [point.value for point in course.since]
     if len(later) < LATER or len(before) < 2:
         return None
     least = 1 / max(1, stream.planned)
@@ -92,15 +95,13 @@ def _recovered(turn: Turn, stream: Stream, incident: Finding) -> Event | None:
         f"{len(later)} runs after it differ from those before by {100 * shift.low:+.0f} to {100 * shift.high:+.0f} "
         f"points, which holds no difference and not the {100 * incident.effect.value:+.0f} of the incident"
     )
-    course = _course(points, incident.since.best_us, incident.found_us)
     if not _lasted(course, incident.effect.value, turn.level, least):
         return Event(incident.id, Standing.WITHDRAWN, said)
     over = utc_text(course.since[0].started_us)[:10]
     return Event(
         incident.id,
         Standing.OVER,
-        f"over since about {over}, after {len(course.during)} runs: {said}. What was told of "
-        f"those runs stands",
+        f"over since about {over}, after {len(course.during)} runs: {said}. What was told of those runs stands",
     )
 
 
@@ -109,6 +110,8 @@ def _course(points: Sequence[Point], date_us: int, found_us: int) -> _Course:
     before = [point for point in points if point.started_us < date_us]
     rest = [point for point in points if point.started_us >= date_us]
     first = sum(point.started_us <= found_us for point in rest)
+    if first == len(rest):
+        return _Course(before, rest, [])
     values = np.array([point.value for point in rest])
     left = [
         values[:cut].var() * cut + values[cut:].var() * (values.size - cut)

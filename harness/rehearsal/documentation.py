@@ -62,6 +62,13 @@ varies less. Families whose answers cannot be made up (programs, texts under sev
 out of a world with `families = [...]`. What a provider may do is limited to the events below; finding them shows
 that the pipeline works, not that every real change looks like one of them.
 
+**How many runs a visit must meet.** The visit in `quantised-weekend` lasts two and a half days, and at one run a day
+only two runs fall into it. Two runs of 40 near-tie prompts are too few for a claim: even a test that knew the shares
+of every prompt beforehand would typically gather 5,000 to 1 from which prompts agree with the reference, and the
+alarm level is 14,600. Simulated, coarser weights like these are found while the visit lasts in 11% of lives at one
+run a day, in 72 to 87% at two (four or five runs in the visit; `runs_per_day = 2`), in 97% at three, in 100% at four
+([validation/identity.md](validation/identity.md)).
+
 ## The worlds that come with harness
 
 | world | days | what happens |
