@@ -22,10 +22,11 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
+from harness.claims import Finding, Kind, Since, Standing, StreamKey, Tier, Verdict
 from harness.plots import Plot, arm_plot, comparison_plot, gallery, outcome_plot, save, score_plot, twin_plot
 from harness.plots.theme import OUTCOME_COLOURS, slug, style
 from harness.plots.timeline import DENSE, Timeline
-from harness.tables import MEASURED_OUTCOMES, Evidence, compare, overview
+from harness.tables import MEASURED_OUTCOMES, Claims, Evidence, compare, overview
 from tests.synthetic import START, make_evidence
 
 HOSTILE = "<script>alert(1)</script> $\\frac{a}{0}$ \u202egnp.exe\n# h1 | [x](javascript:1) " + "x" * 300
@@ -107,6 +108,74 @@ def faults(plot: Plot) -> list[str]:
 def test_no_text_overlaps_or_leaves_the_sheet(options: dict[str, Any]) -> None:
     """Measured on the drawn figure, for every picture of the evidence."""
     assert [fault for plot in pictures(make_evidence(**options)) for fault in faults(plot)] == []
+
+
+def found(day: int, suite: str = "topic-pairs", **changes: Any) -> Finding:
+    """A finding about the run of a day, counted from the first."""
+    at_us = int((START + timedelta(days=day)).timestamp()) * 1_000_000
+    made = Finding(
+        *(
+            f"f{day}",
+            Kind.CAPABILITY,
+            Tier.PERSISTENT,
+            Verdict.CHANGE,
+            StreamKey("smollm2", suite, "correct"),
+        ),
+        *("smollm2 does worse.", at_us + 7 * 86_400_000_000, day + 8, 1, "down"),
+        since=Since(at_us, at_us, at_us, 0.95),
+    )
+    return replace(made, **changes)
+
+
+def marked(runs: int, *findings: Finding) -> Evidence:
+    """Evidence of daily runs with these findings."""
+    made = make_evidence(runs, suites=PAIRS, served=("m-1", "m-2"), drop_at=runs // 2)
+    return replace(made, claims=Claims(findings, {}, (), (), runs))
+
+
+def texts(plot: Plot) -> list[str]:
+    return [text.get_text() for text in plot.figure.findobj(Text)]
+
+
+@pytest.mark.parametrize("runs", [7, 30, 75])
+def test_findings_that_stand_are_marked_with_date_and_kind(runs: int) -> None:
+    """A numbered line at the first run after the change, its date and kind below; what was withdrawn is not marked."""
+    half, key = runs // 2, StreamKey("smollm2", "topic-pairs", "lock", "law")
+    evidence = marked(
+        runs,
+        found(half),
+        found(half, stream=key, kind=Kind.TOPIC_LOCK, tier=Tier.INCIDENT, standing=Standing.CONFIRMED),
+        *(found(half + day, "", kind=Kind.ACCESS) for day in (1, 2, runs - half - 1)),
+        found(2, tier=Tier.INCIDENT, standing=Standing.WITHDRAWN),
+        found(3, tier=Tier.INCIDENT),
+        found(0),
+        found(4, "another-suite"),
+        found(5, verdict=Verdict.NO_CHANGE),
+    )
+    (part,) = overview(evidence).values()
+    days = [(mark.at - START).days for mark in part.marks]
+    assert days == sorted({3, half, half + 1, half + 2, runs - 1})
+    first = next(mark for mark in part.marks if (mark.at - START).days == half)
+    assert {"capability (persistent)", "topic-lock on law (incident, confirmed)"} <= set(first.words)
+    for plot in pictures(evidence)[:-1]:
+        assert faults(plot) == []
+        said = texts(plot)
+        date = f"{part.marks[-1].at:%Y-%m-%d %H:%M}"
+        assert any(
+            text.startswith(f"{len(days)}  found to have changed from {date}: access") for text in said
+        )
+        assert {str(number) for number in range(1, len(days) + 1)} <= set(said)
+        assert "access (persistent)" in plot.alt
+
+
+def test_more_findings_than_can_be_told_apart_are_counted() -> None:
+    """Fifteen dates give twelve marks and a sentence that says so; without findings a picture says nothing of them."""
+    evidence = marked(65, *(found(day) for day in range(5, 65, 4)))
+    for plot in pictures(evidence)[:-1]:
+        assert faults(plot) == []
+        assert any("15 dates of findings" in text for text in texts(plot))
+    plain = pictures(replace(evidence, claims=None))
+    assert not any("found to have changed" in text for plot in plain for text in texts(plot))
 
 
 def test_the_check_for_overlaps_finds_one() -> None:

@@ -25,8 +25,8 @@ from harness.plots.theme import (
     style,
     wide,
 )
-from harness.plots.timeline import DENSE, Floats, Timeline, band_notes
-from harness.tables import MEASURED_OUTCOMES, Band, Part
+from harness.plots.timeline import DENSE, Floats, Timeline, band_notes, mark_notes, mark_words
+from harness.tables import MEASURED_OUTCOMES, Part
 from harness.tables.words import plural
 
 ROWS = 6
@@ -48,9 +48,10 @@ def outcome_plot(part: Part) -> Plot:
             figure = _rows(table, seen, Sheet(title, subtitle, notes, 0.84 + 0.36 * len(table)))
         else:
             timeline = Timeline([moment.to_pydatetime() for moment in table["started_at"]])
-            sheet = Sheet(title, subtitle, notes, 3.72)
-            figure = _columns(table, seen, sheet, timeline, part.bands)
-    return Plot(slug("outcomes", part.endpoint, part.suite), title, caption, _alt(table, seen), figure, broad)
+            sheet = Sheet(title, subtitle, [*notes, *mark_notes(part.marks)], 3.72)
+            figure = _columns(table, seen, sheet, timeline, part)
+    alt = _alt(table, seen) + ("" if len(table) <= ROWS else mark_words(part.marks))
+    return Plot(slug("outcomes", part.endpoint, part.suite), title, caption, alt, figure, broad)
 
 
 def counted(table: pd.DataFrame) -> str:
@@ -164,7 +165,7 @@ def _fill(axes: Axes, left: Floats, right: Floats, low: Floats, high: Floats, co
 
 
 def _columns(
-    table: pd.DataFrame, seen: Sequence[str], sheet: Sheet, timeline: Timeline, found: Sequence[Band]
+    table: pd.DataFrame, seen: Sequence[str], sheet: Sheet, timeline: Timeline, part: Part
 ) -> Figure:
     left, right = timeline.edges()
     axes = sheet.axes(0.62, 0.16, WIDTH_IN - 0.62 - 0.15, 2.05)
@@ -177,7 +178,8 @@ def _columns(
     axes.set_ylim(0, 1)
     axes.yaxis.set_major_formatter(PercentFormatter(1.0))
     axes.set_ylabel("share of measured")
-    timeline.draw_bands(axes, found, letters=True, lines=True)
+    timeline.draw_bands(axes, part.bands, letters=True, lines=True)
+    timeline.draw_marks(axes, part.marks, numbers=True)
     timeline.dress(axes, labelled=False)
     lower = sheet.axes(0.62, 2.33, WIDTH_IN - 0.62 - 0.15, 0.42, sharex=axes)
     _fill(lower, left, right, np.zeros(len(table)), table["coverage"].to_numpy(dtype=float), "#8d959f")

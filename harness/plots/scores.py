@@ -19,6 +19,7 @@ from harness.plots.series import (
     overlay,
 )
 from harness.plots.theme import Plot, short, slug, style, wide
+from harness.plots.timeline import mark_words
 from harness.tables import Part
 from harness.tables.words import MINUS, percent, plural, points
 
@@ -41,12 +42,13 @@ def score_plot(part: Part) -> Plot:
     notes = left_out_note(left_out, "family", "families")
     broad = wide(part.endpoint, part.suite, *(group.name for group in shown))
     with style(wide=broad):
-        figure = draw(whole, shown, words, notes, part.bands, "share")
+        figure = draw(whole, shown, words, notes, part.bands, part.marks, "share")
     last = table.iloc[-1]
     alt = (
         f"Dots with intervals. Whole suite in the latest run: {percent(last['score'])}, "
         f"{_range(last, percent)}, {plural(int(last['tasks']), 'task')}. " + _named(shown, percent)
     )
+    alt += "" if few else mark_words(part.marks)
     return Plot(slug("scores", part.endpoint, part.suite), title, _bars("task"), alt, figure, broad)
 
 
@@ -60,8 +62,10 @@ def arm_plot(part: Part) -> Plot | None:
     words = Words(title, _subtitle(part), "score")
     broad = wide(part.endpoint, part.suite, *(group.name for group in shown))
     with style(wide=broad):
-        figure = overlay(shown, words, left_out_note(left_out, "arm"), part.bands)
-    alt = "Series of dots with intervals, one for each side. " + _named(shown, percent)
+        figure = overlay(shown, words, left_out_note(left_out, "arm"), part.bands, part.marks)
+    alt = (
+        "Series of dots with intervals, one for each side. " + _named(shown, percent) + mark_words(part.marks)
+    )
     return Plot(slug("arms", part.endpoint, part.suite), title, _bars("task"), alt, figure, broad)
 
 
@@ -93,12 +97,15 @@ def twin_plot(part: Part) -> Plot | None:
     words = Words(title, subtitle, f"{axis}, points" if few else "difference, points")
     broad = wide(part.endpoint, part.suite, *(group.name for group in shown))
     with style(wide=broad):
-        figure = draw(whole, shown, words, left_out_note(left_out, "topic"), part.bands, "difference")
+        figure = draw(
+            whole, shown, words, left_out_note(left_out, "topic"), part.bands, part.marks, "difference"
+        )
     last = whole.table.iloc[-1]
     alt = (
         f"Differences with intervals around zero. All pairs in the latest run: {points(last['value'])}, "
         f"{_range(last, points)}. " + _named(shown, points)
     )
+    alt += "" if few else mark_words(part.marks)
     return Plot(slug("twins", part.endpoint, part.suite), title, _bars("pair"), alt, figure, broad)
 
 

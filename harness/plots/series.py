@@ -15,8 +15,8 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, PercentFormatter
 
 from harness.plots.theme import GRID, INK, MUTED, PAPER, SERIES, WIDTH_IN, Sheet, beside, short
-from harness.plots.timeline import Timeline, band_notes
-from harness.tables import Band
+from harness.plots.timeline import Timeline, band_notes, mark_notes
+from harness.tables import Band, Mark
 from harness.tables.words import percent, plural, points
 
 FEW_RUNS = 2
@@ -76,6 +76,7 @@ def draw(
     words: Words,
     notes: Sequence[str],
     found: Sequence[Band],
+    marked: Sequence[Mark],
     scale: Literal["share", "difference"],
 ) -> Figure:
     """Return the figure for these groups, in the form that suits the number of runs."""
@@ -83,7 +84,7 @@ def draw(
     said = [*notes, *_bare_note([whole, *groups]), *band_notes(found)]
     if runs <= FEW_RUNS:
         return _rows(whole, groups, words, said, scale)
-    return _panels(whole, groups, words, said, found, scale)
+    return _panels(whole, groups, words, [*said, *mark_notes(marked)], found, marked, scale)
 
 
 def limits(groups: Sequence[Group], scale: Literal["share", "difference"]) -> tuple[float, float]:
@@ -208,6 +209,7 @@ def _panels(
     words: Words,
     notes: Sequence[str],
     found: Sequence[Band],
+    marked: Sequence[Mark],
     scale: Literal["share", "difference"],
 ) -> Figure:
     columns = 3 if len(groups) > 2 else max(1, len(groups))
@@ -222,6 +224,7 @@ def _panels(
     left, right = 0.62, 0.15
     axes = sheet.axes(left, 0.2, WIDTH_IN - left - right, first_in)
     timeline.draw_bands(axes, found, letters=True)
+    timeline.draw_marks(axes, marked, numbers=True)
     timeline.draw_points(axes, whole.table, "value", INK)
     _finish(axes, timeline, low, high, scale, ticks=8)
     axes.set_title(whole.name, fontsize=9, loc="right", color=INK, pad=3)
@@ -233,6 +236,7 @@ def _panels(
         top = 0.2 + first_in + room_in + line * (panel_in + gap_in)
         panel = sheet.axes(left + column * (width + 0.28), top, width, panel_in)
         timeline.draw_bands(panel, found, letters=False)
+        timeline.draw_marks(panel, marked, numbers=False)
         timeline.draw_points(panel, group.table, "value", SERIES[0])
         _finish(panel, timeline, low, high, scale, ticks=4 if columns > 2 else 6)
         n = sorted({int(value) for value in group.table["n"]})
@@ -256,13 +260,16 @@ def _finish(
         axes.axhline(0, color=INK, linewidth=0.9)
 
 
-def overlay(series: Sequence[Group], words: Words, notes: Sequence[str], found: Sequence[Band]) -> Figure:
+def overlay(
+    series: Sequence[Group], words: Words, notes: Sequence[str], found: Sequence[Band], marked: Sequence[Mark]
+) -> Figure:
     """Return one panel with a few series over each other, along time."""
-    sheet = Sheet(words.title, words.subtitle, [*notes, *band_notes(found)], 3.3)
+    sheet = Sheet(words.title, words.subtitle, [*notes, *band_notes(found), *mark_notes(marked)], 3.3)
     starts = sorted({pd.Timestamp(moment) for group in series for moment in group.table["started_at"]})
     timeline = Timeline([moment.to_pydatetime() for moment in starts])
     axes = sheet.axes(0.62, 0.42, WIDTH_IN - 0.77, 2.2)
     timeline.draw_bands(axes, found, letters=True)
+    timeline.draw_marks(axes, marked, numbers=True)
     for place, group in enumerate(series):
         aside = (place - (len(series) - 1) / 2) * 0.22
         timeline.draw_points(

@@ -13,14 +13,19 @@ from matplotlib import dates
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter
 
-from harness.plots.theme import BAND, INK, MUTED
-from harness.tables import Band
+from harness.plots.theme import BAND, INK, MUTED, PAPER
+from harness.tables import Band, Mark
 
 Floats = npt.NDArray[np.float64]
 DENSE = 60
 """From so many runs on, intervals are a ribbon instead of bars."""
 LETTERS = 12
 """Bands that are shaded and lettered; more changes than this are counted in words instead."""
+
+
+_NEAR = 0.035
+"""Flags closer than this share of the axis stand below one another."""
+_FLAG_ROWS = 4
 
 
 class Timeline:
@@ -104,6 +109,28 @@ class Timeline:
                     xytext=(2, 1), textcoords="offset points", fontsize=7.5, color=MUTED, va="bottom",
                 )  # fmt: skip
 
+    def draw_marks(self, axes: Axes, found: Sequence[Mark], *, numbers: bool) -> None:
+        """Draw a line where each finding's first run starts, with its number at the top of the line."""
+        left, right = self.edges()
+        row, before, near = 0, -np.inf, _NEAR * (right[-1] - left[0])
+        for number, mark in enumerate(found[:LETTERS], 1):
+            place = next((at for at, started in enumerate(self.started) if started >= mark.at), None)
+            if place is None or mark.at < self.started[0]:
+                continue
+            x = float(left[place])
+            axes.axvline(x, color=INK, linewidth=1.3 if numbers else 0.9, zorder=5)
+            if not numbers:
+                continue
+            row = (row + 1) % _FLAG_ROWS if x - before < near else 0
+            before = x
+            last = x > right[-1] - near
+            axes.annotate(
+                str(number), (x, 1), xycoords=("data", "axes fraction"),
+                xytext=(-3 if last else 3, -2.5 - 14 * row), textcoords="offset points", fontsize=7.5, color=INK,
+                va="top", ha="right" if last else "left", zorder=6,
+                bbox={"boxstyle": "square,pad=0.25", "facecolor": PAPER, "edgecolor": INK, "linewidth": 0.8},
+            )  # fmt: skip
+
     def draw_points(
         self,
         axes: Axes,
@@ -139,4 +166,22 @@ def band_notes(found: Sequence[Band]) -> list[str]:
     return [
         f"{chr(ord('A') + place)}  from {band.since:%Y-%m-%d %H:%M}: {'; '.join(band.changes)}"
         for place, band in enumerate(found)
+    ]
+
+
+def mark_words(found: Sequence[Mark]) -> str:
+    """Return the marks in a sentence, for who cannot see them."""
+    words = [f"{'; '.join(mark.words)} from {mark.at:%Y-%m-%d}" for mark in found[:LETTERS]]
+    return f" Marked as found: {', '.join(words)}." if words else ""
+
+
+def mark_notes(found: Sequence[Mark]) -> list[str]:
+    """Return what each numbered line stands for."""
+    if len(found) > LETTERS:
+        return [
+            f"{len(found)} dates of findings, of which the first {LETTERS} are marked; all are in the tables."
+        ]
+    return [
+        f"{number}  found to have changed from {mark.at:%Y-%m-%d %H:%M}: {'; '.join(mark.words)}"
+        for number, mark in enumerate(found, 1)
     ]

@@ -5,6 +5,7 @@ from harness.tables.bands import Band, bands
 from harness.tables.compare import compare
 from harness.tables.comparison import NOT_A_FINDING, Answers, Comparison, GroupSide, ProbeChange, Row, Side
 from harness.tables.evidence import MEASURED_OUTCOMES, OUTCOMES, Claims, Evidence, SuiteNote, control_arm
+from harness.tables.marks import Mark, marks
 from harness.tables.matched import Matched, SideCounts
 from harness.tables.overview import Part, overview
 from harness.tables.summary import coverage, pool, shares, summarise, task_scores, twins, with_scores
@@ -20,6 +21,7 @@ __all__ = [
     "Comparison",
     "Evidence",
     "GroupSide",
+    "Mark",
     "Matched",
     "Part",
     "ProbeChange",
@@ -32,6 +34,7 @@ __all__ = [
     "compare",
     "control_arm",
     "coverage",
+    "marks",
     "overview",
     "pool",
     "shares",

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 import pandas as pd
 
 from harness.stats import LEVEL
 from harness.tables.bands import Band, bands
 from harness.tables.evidence import Evidence
+from harness.tables.marks import Mark, marks
 from harness.tables.summary import summarise, twins
 
 
@@ -26,6 +28,8 @@ class Part:
     twins: pd.DataFrame
     """One row per run and topic, as `twins` gives it."""
     bands: tuple[Band, ...]
+    marks: tuple[Mark, ...]
+    """Findings that stand, with the date from which."""
     simulated: bool
 
     def latest(self, table: pd.DataFrame) -> pd.DataFrame:
@@ -57,6 +61,12 @@ def overview(evidence: Evidence, level: float = LEVEL) -> dict[tuple[str, str], 
             found["arms"],
             found["twins"].sort_values(["started_at", "run_id", "topic"]),
             bands(evidence, endpoint, suite),
+            marks(evidence.claims, endpoint, suite, *(_moment(found["runs"], place) for place in (0, -1))),
             evidence.simulated,
         )
     return parts
+
+
+def _moment(runs: pd.DataFrame, place: int) -> datetime:
+    moment: datetime = pd.Timestamp(runs["started_at"].iloc[place]).to_pydatetime()
+    return moment
