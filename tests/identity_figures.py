@@ -61,11 +61,8 @@ NULLS = (
     Brink("near-deterministic prompts (9 in 10)", decided=0.9, close=0.1),
     Brink("all prompts near .5, day noise .4", close=1.0, day_sd=0.4),
     Brink("reference of one run, day noise .4", reference=1, day_sd=0.4),
-    Brink("three answers, all alike within a run, day noise .2", samples=3, together=True, day_sd=0.2),
-    Brink("two runs a day, day noise .2 common to both", per_day=2, day_sd=0.2),
-    Brink("autocorrelation .5, day noise .2", day_sd=0.2, autocorrelation=0.5),
 )
-"""Years in which nothing changes. The last is outside of what is assumed."""
+"""Years in which nothing changes."""
 
 
 def draw_shares(brink: Brink, years: int, shift: float, rng: np.random.Generator) -> tuple[Floats, Floats]:
