@@ -15,7 +15,8 @@ from harness.cli import run as harness
 from harness.findings.snapshot_words import Reading
 from harness.findings.snapshots import name_changes
 from harness.stats import wilson
-from harness.tables import OUTCOMES, Matched, SideCounts, compare
+from harness.tables import OUTCOMES, SideCounts, compare
+from tests.snapshot_figures import TOPICS, counted, snapshots
 
 DATA = Path(__file__).parent.parent / "../shared/data"
 NOW = pd.Timestamp("2026-01-01", tz="UTC")
@@ -52,30 +53,6 @@ def named(left: pd.DataFrame, right: pd.DataFrame, **options):
     """What the one endpoint and suite is consistent with."""
     (found,) = name_changes(compare(left, right).matched, **options)
     return found
-
-
-def counted(run_ids: tuple[int, ...], right: np.ndarray, declined: np.ndarray, n: int = 1) -> SideCounts:
-    """Counts of one side, each of shape (runs, probes), the rest wrong: what `compare` would make of such tallies."""
-    nothing = np.zeros(right.shape)
-    counts = {
-        "right": right * 1.0,
-        "declined": declined * 1.0,
-        "wrong": n - right - declined,
-        "unreadable": nothing,
-    }
-    return SideCounts("e", ("m",), run_ids, nothing + n, nothing + n, nothing, nothing, counts)
-
-
-def snapshots(topics: list[str], left: SideCounts, right: SideCounts) -> Matched:
-    """Both sides of one suite without pairs."""
-    probes = tuple(f"p{place:03d}" for place in range(len(topics)))
-    nothing = ("",) * len(topics)
-    tags = dict.fromkeys(("family", "kind", "arm", "pair"), nothing)
-    tags |= {"topic": tuple(topics), "language": ("en",) * len(topics), "task": probes}
-    return Matched("e", "s", probes, tags, left, right)
-
-
-TOPICS = [topic for topic in ("a", "b", "c", "d") for _ in range(60)]
 
 
 def test_one_topic_refused_while_the_others_stay_is_a_lock() -> None:

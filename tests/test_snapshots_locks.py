@@ -100,3 +100,13 @@ def test_a_common_shift_is_no_lock(named) -> None:
     """Two fifths of right answers lost on every topic and in every wording: a loss, whose topics moved alike."""
     assert locks(named["fades"]) == []
     assert [each["reading"] for each in named["fades"]] == ["capability loss"]
+
+
+def test_refusals_in_prose_are_corrected_and_those_by_a_field_are_not(named) -> None:
+    """Half of a topic's pairs declined: as read, and with the detector's error taken out; a field needs no detector."""
+    (prose,) = (each["refusals"] for each in named["refuses"] if each["kind"] == "topic-lock")
+    assert prose["raw"]["after"] == pytest.approx(0.25, abs=0.02)
+    assert prose["corrected"]["after"] != prose["raw"]["after"]
+    assert prose["corrected"]["difference"]["method"] == "rogan-gladen"
+    (field,) = (each for each in named["blocked"] if each["kind"] == "topic-lock")
+    assert {each["explanation"]: each["result"] for each in field["ruled_out"]}["grader-error"] == "ruled out"

@@ -21,6 +21,7 @@ from harness.findings.snapshot_questions import (
     Shift,
     among_readable,
 )
+from harness.findings.snapshot_refusals import Refusals
 from harness.findings.snapshot_words import Reading
 from harness.stats.margins import equivalence
 from harness.tables.matched import Matched
@@ -33,6 +34,7 @@ class Judge:
     matched: Matched
     questions: Questions
     form: Fences | None
+    refusals: Refusals | None
     p: Mapping[str, float]
     """By hypothesis, after Holm."""
     count: int
@@ -92,7 +94,8 @@ class Judge:
             margin=self.margin,
             parts=tuple(each.part() for each in unique.values()),
             ruled_out=self._ruled_out(contrasts),
-            caveats=(*caveats, *self._limits()),
+            caveats=(*caveats, *self._of_refusals(), *self._limits()),
+            refusals=self.refusals,
         )
 
     # --- a lock ------------------------------------------------------------------------------
@@ -213,6 +216,7 @@ class Judge:
     def _everywhere(self, lead: Shift) -> tuple[Shift, ...]:
         """Return all topics where each by itself moved with the whole and none apart from the others; else none."""
         topics = self.questions.topics
+        # Topics are told by the share right where there is one, else by the share declined, as the whole is.
         sign = 1 if self.questions.whole.get("right", lead).moved > 0 else -1
         alike = [each for each in topics if sign * each.moved > 0 and each.p <= 1 - self.level]
         return tuple(topics) if len(topics) >= 2 and len(alike) == len(topics) else ()
@@ -314,8 +318,16 @@ class Judge:
                 f"measured {shares[0]:.1%} of the calls on one side and {shares[1]:.1%} on the other",
             )
         )
+        if self.refusals is not None:
+            found.append(words.grader_error(self.refusals))
         found.append(RuledOut("reference-endpoint", "not checked", "two snapshots of one endpoint have none"))
         return tuple(found)
+
+    def _of_refusals(self) -> tuple[str, ...]:
+        """Say what was taken out of the share declined, where any was read by the detector."""
+        if self.refusals is None or (self.refusals.corrected is None and self.refusals.unread):
+            return ()
+        return (words.refusals(self.refusals),)
 
     def _limits(self) -> tuple[str, ...]:
         runs = len(self.matched.left.run_ids), len(self.matched.right.run_ids)

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import cast
 
 from harness.claims import Effect, Kind, Lock, Part, RuledOut, Verdict
+from harness.findings.snapshot_refusals import Refusals
 from harness.findings.snapshot_words import Reading
 from harness.records import JSON
 from harness.stats.intervals import Floats
@@ -51,8 +52,12 @@ class Named:
     parts: tuple[Part, ...] = ()
     ruled_out: tuple[RuledOut, ...] = ()
     caveats: tuple[str, ...] = ()
+    refusals: Refusals | None = None
+    """The share declined as read, and with the refusal detector's error taken out; None where nothing was declined."""
     makers: str = MAKERS
 
     def as_json(self) -> dict[str, JSON]:
         """Return it as JSON data."""
-        return cast("dict[str, JSON]", asdict(self))
+        whole = {name: value for name, value in asdict(self).items() if name != "refusals"}
+        told = None if self.refusals is None else self.refusals.as_json()
+        return cast("dict[str, JSON]", {**whole, "refusals": told})

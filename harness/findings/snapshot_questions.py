@@ -113,7 +113,7 @@ class Questions:
     classes: tuple[Shift, ...]
     """Share right by class of right answer."""
     topics: tuple[Shift, ...]
-    """Share right by topic: whether all moved alike."""
+    """Share right (in a suite without right answers: declined) by topic: whether all moved alike."""
     form: Shift | None
     """Share of answers in code fences, where answers were read."""
 
@@ -156,11 +156,11 @@ def units(matched: Matched, measure: str, where: Bools, neutral: Sequence[int] |
                 made.append((1 + grid[:, chosen] - grid[:, list(neutral)]) / 2)
                 continue
             tasks = [matched.tags["task"][place] for place in chosen]
-            made.append(_by_task(grid[:, chosen], tasks))
+            made.append(by_task(grid[:, chosen], tasks))
     return Units(made[0][0], made[2][0], made[1], made[3])
 
 
-def _by_task(grid: Floats, tasks: Sequence[str]) -> Floats:
+def by_task(grid: Floats, tasks: Sequence[str]) -> Floats:
     """Return the mean over the probes of each task; NaN where none was measured."""
     names = sorted(set(tasks))
     if len(names) == len(tasks):
@@ -198,6 +198,8 @@ def ask(
     arms: Sequence[str] = (),
     targets: Mapping[str, str] | None = None,
     fences: tuple[Floats, Floats] | None = None,
+    *,
+    declines: bool = False,
 ) -> Questions:
     """Return every question about one endpoint and suite.
 
@@ -207,17 +209,21 @@ def ask(
         arms: names of a pair's sides where the last one is a control: first the watched one.
         targets: probe -> its right answer, where it has one.
         fences: share of each probe's answers in code fences on both sides, shape (probes,), NaN where none was read.
+        declines: the suite has no right answers: all that is told of one is whether it declines.
     """
     shared = matched.shared_runs
     everything = np.ones(len(matched.probes), dtype=bool)
     whole = {}
-    for measure in MEASURES:
+    for measure in ("declined", "unreadable") if declines else MEASURES:
         of = units(matched, measure, everything)
-        if np.nansum(of.first) + np.nansum(of.second) > 0:
+        if np.nansum(of.first) + np.nansum(of.second) > 0 or (declines and measure == "declined"):
             found = shift(f"share {measure}", of, level, shared=shared)
             if found is not None:
                 whole[measure] = found
-    topics = [_topic(matched, topic, level) for topic in matched.values("topic")]
+    topics = [
+        _topic(matched, topic, level, "declined" if declines else "right")
+        for topic in matched.values("topic")
+    ]
     form = None
     if fences is not None and np.nansum(fences[0]) + np.nansum(fences[1]) > 0:
         nothing = np.zeros((1, len(matched.probes)))
@@ -242,13 +248,13 @@ def among_readable(matched: Matched, level: float) -> Shift | None:
         for top, below in ((right.sum(0)[None, :], read.sum(0)[None, :]), (right, read)):
             with np.errstate(invalid="ignore", divide="ignore"):
                 shares = np.where(below > 0, top / below, np.nan)
-            made.append(_by_task(shares, list(matched.tags["task"])))
+            made.append(by_task(shares, list(matched.tags["task"])))
     of = Units(made[0][0], made[2][0], made[1], made[3])
     return shift("right among readable answers", of, level, shared=matched.shared_runs)
 
 
-def _topic(matched: Matched, topic: str, level: float) -> Shift | None:
-    of = units(matched, "right", matched.where("topic", topic))
+def _topic(matched: Matched, topic: str, level: float, measure: str) -> Shift | None:
+    of = units(matched, measure, matched.where("topic", topic))
     found = shift(f"topic {topic}", of, level, shared=matched.shared_runs)
     return found if found is not None and found.n >= LEAST else None
 

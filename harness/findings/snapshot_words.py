@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from harness.claims import Effect, Lock, RuledOut
 from harness.findings.snapshot_questions import Contrast, Shift
+from harness.findings.snapshot_refusals import Refusals
 from harness.stats.intervals import Interval
 from harness.stats.margins import equivalence
 from harness.tables.words import printable
@@ -80,8 +81,7 @@ def _says(told: Told) -> str:
     assert shift is not None, "every other reading rests on a share"
     if told.reading is Reading.NO_CHANGE:
         return (
-            f"no change: the shares right, declined and unreadable each moved by less than {100 * told.margin:g} "
-            f"points "
+            f"no change: the shares {_those_asked(told)} each moved by less than {100 * told.margin:g} points "
             f"({shift.name} {_from_to(shift)} {_span(shift.interval)})"
         )
     if told.reading is Reading.FLIP:
@@ -116,7 +116,9 @@ def _says(told: Told) -> str:
             )
         declined = told.whole.get("declined")
         beside = (
-            f", declined {_from_to(declined)}" if declined is not None and declined.name != shift.name else ""
+            f", {declined.name.removeprefix('share ')} {_from_to(declined)}"
+            if declined is not None and declined.name != shift.name
+            else ""
         )
         return f"{size}{beside}: consistent with a {word}"
     if told.reading is Reading.PART:
@@ -132,7 +134,8 @@ def _lock(told: Told) -> str:
     topics = [each for each in told.contrasts if not each.language]
     cells = [each for each in told.contrasts if each.language]
     names = " and ".join(printable(each.topic) for each in topics)
-    lines = "; ".join(f"{each.label}: right {_from_to(each.own)}" for each in (cells or topics))
+    word = "right" if "right" in told.whole else "not declined"
+    lines = "; ".join(f"{each.label}: {word} {_from_to(each.own)}" for each in (cells or topics))
     first = topics[0]
     controls = first.controls
     manner = {
@@ -150,6 +153,10 @@ def _lock(told: Told) -> str:
         f"{_stayed(first, told.margin)} ({_from_to(controls)}); difference in differences {_points(first.difference)}: "
         f"consistent with {meaning}" + (f" ({told.lock.value})" if told.lock else "")
     )
+
+
+def _those_asked(told: Told) -> str:
+    return "right, declined and unreadable" if "right" in told.whole else "declined and unreadable"
 
 
 def _stayed(found: Contrast, margin: float) -> str:
@@ -212,6 +219,32 @@ def served(endpoint: str, first: Sequence[str], second: Sequence[str]) -> str:
         f"{printable(endpoint)}: the replies name {before} before and {after} after, for the same requested model: "
         "consistent with another model behind the same name"
     )
+
+
+def refusals(found: Refusals) -> str:
+    """Say how often requests were declined, as read and with the refusal detector's error taken out, or why not."""
+    raw = f"Declined, as read: {_from_to(found.raw)} {_span(found.raw.interval)}; "
+    if found.corrected is None:
+        return f"{raw}the refusal detector's error is not taken out: {found.why_not}."
+    rates = "; ".join(
+        f"{language}: sensitivity {100 * each.sensitivity.estimate:.1f}% of {each.sensitivity.of}, specificity "
+        f"{100 * each.specificity.estimate:.1f}% of {each.specificity.of}"
+        for language, each in found.detectors
+    )
+    return (
+        f"{raw}with the refusal detector's measured error taken out (Rogan and Gladen; {rates}): "
+        f"{_from_to(found.corrected)} {_span(found.corrected.interval)}, if it errs alike on both sides."
+    )
+
+
+def grader_error(found: Refusals) -> RuledOut:
+    """Say whether the refusal detector's errors can account for a change of refusals."""
+    if found.unread:
+        return RuledOut("grader-error", "ruled out", found.why_not)
+    if found.corrected is None:
+        return RuledOut("grader-error", "not checked", found.why_not)
+    sure = found.corrected.interval.excludes_zero
+    return RuledOut("grader-error", "ruled out" if sure else "not ruled out", refusals(found))
 
 
 ONLY_NOTICES = "Read off from the replies' own notices: right answers were not shown to move with them."

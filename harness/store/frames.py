@@ -150,6 +150,31 @@ class Frames:
         frame["started_at"] = _moments(frame["started_at"].to_numpy(dtype="int64"))
         return frame.astype({"run_id": "int64", "n": "int64"})
 
+    def refusal_readings(self, run_ids: Sequence[int], version: int) -> pd.DataFrame:
+        """Return what the refusal detector made of each probe's answers, one row per (run, endpoint, suite, probe).
+
+        Columns: `run_id`, `endpoint`, `suite`, `probe_id`; `read` (answers that it read), `right` (of these, with a
+        score above zero), `called` (counted as refusals because it said so), `other` (read by another version).
+
+        Args:
+            run_ids: which runs.
+            version: of the detector.
+        """
+        import pandas as pd
+
+        columns = ("run_id", "endpoint", "suite", "probe_id", "read", "right", "called", "other")
+        rows = self._reader.rows(
+            f"""SELECT x.run_id, e.name, p.suite, p.probe_id, count(o.refusal_score),
+                 sum(o.refusal_score IS NOT NULL AND coalesce(o.score, 0) > 0), sum(v.rule = 'prose_refusal'),
+                 sum(o.refusal_score IS NOT NULL AND instr(' ' || v.makers || ' ', ?) = 0)
+               FROM exchanges x JOIN observations o ON o.exchange_id = x.id JOIN verdicts v ON v.id = o.verdict_id
+               JOIN endpoints e ON e.id = x.endpoint_id JOIN probes p ON p.id = x.probe_id
+               WHERE x.final AND x.run_id IN ({_marks(run_ids)})
+               GROUP BY x.run_id, x.endpoint_id, x.probe_id""",  # noqa: S608 - values bound
+            [f" graders.refusal/{version} ", *run_ids],
+        )
+        return pd.DataFrame(rows, columns=list(columns))
+
     def runs(self, origin: Origin = "own") -> pd.DataFrame:
         """Return one row per run, oldest first, with the columns `RUN_COLUMNS`: our own, imported ones, or all."""
         import pandas as pd

@@ -323,6 +323,10 @@ class Store:
         """
         return self._frames.identities(endpoints, run_ids, since_us, until_us, origin)
 
+    def refusal_readings(self, run_ids: Sequence[int], version: int) -> pd.DataFrame:
+        """Return what the refusal detector of a version made of each probe's answers in some runs."""
+        return self._frames.refusal_readings(run_ids, version)
+
     def runs(self, origin: Origin = "own") -> pd.DataFrame:
         """Return one row per run, oldest first; imported ones only when asked for."""
         return self._frames.runs(origin)
