@@ -22,6 +22,8 @@ from harness.findings.snapshot_refusals import Prose, refusals
 from harness.findings.snapshots import name_changes
 from harness.graders.refusal_error import RATES, ErrorRates
 from harness.stats.clusters import clustered_difference
+from harness.stats.identity_test import identity_test
+from harness.stats.worlds import Border, draw_border_counts
 from harness.tables import Matched, SideCounts
 
 Floats = npt.NDArray[np.float64]
@@ -161,7 +163,7 @@ def counted(run_ids: tuple[int, ...], right: Floats, declined: Floats, n: int = 
         "wrong": n - right - declined,
         "unreadable": nothing,
     }
-    return SideCounts("e", ("m",), run_ids, nothing + n, nothing + n, nothing, nothing, counts)
+    return SideCounts("e", ("m",), run_ids, nothing + n, nothing + n, nothing, nothing, counts, nothing)
 
 
 def snapshots(topics: list[str], left: SideCounts, right: SideCounts, language: str = "en") -> Matched:
@@ -194,7 +196,7 @@ def broad(reps: int = 150) -> list[str]:
                     declined = rng.random((1, refusal.size)) < refusal
                     right = (rng.random(declined.shape) < 0.95) & ~declined
                     sides.append(counted((run_id,), right, declined))
-                (found,) = name_changes([snapshots(TOPICS, *sides)])
+                (found,) = name_changes([snapshots(TOPICS, *sides)], rng=rng)
                 locks += found.kind is Kind.TOPIC_LOCK
                 changes += bool(found.kind)
             rows.append(
@@ -261,7 +263,46 @@ def detector(reps: int = 500) -> list[str]:
     return rows
 
 
-TABLES: dict[str, Callable[[], list[str]]] = {"clusters": clusters, "broad": broad, "detector": detector}
+# --- near-tie answers -------------------------------------------------------------------------------
+
+BORDERS = (
+    ("nothing", Border()),
+    ("nothing, one usual noise of the numerics a day", Border(day=1.0)),
+    ("nothing, half the days twice as noisy", Border(bad_days=0.5)),
+    ("8-bit weights", Border(shift_sd=0.075)),
+    ("30% of calls rerouted", Border(shift_sd=0.35, rerouted=0.3)),
+    ("4-bit weights", Border(shift_sd=0.35)),
+)
+DESIGNS = ((4, 10), (5, 10), (7, 10), (1, 10))
+"""Runs a side, answers to each of 20 prompts in a run."""
+
+
+def identity(reps: int = 100) -> list[str]:
+    """Share of pairs of snapshots whose near-tie answers differ at 5%."""
+    head = " | ".join(
+        f"{runs} runs, {n} answers" if runs > 1 else f"1 run, {n} answers" for runs, n in DESIGNS
+    )
+    rows = [f"| what happened between the sides | {head} |", "|---|" + "--:|" * len(DESIGNS)]
+    for place, (name, border) in enumerate(BORDERS):
+        cells = []
+        for runs, n in DESIGNS:
+            rng = np.random.default_rng([SEED, place, runs, n])
+            counts, _ = draw_border_counts(
+                replace(border, first_run=runs), rng, years=reps, runs=2 * runs, answers=n
+            )
+            grids = np.stack([counts, n - counts], axis=3)
+            tests = [identity_test(grid[:runs], grid[runs:], rng=rng) for grid in grids]
+            cells.append(share(sum(each is not None and each.p <= 0.05 for each in tests), reps))
+        rows.append(f"| {name} | {' | '.join(cells)} |")
+    return rows
+
+
+TABLES: dict[str, Callable[[], list[str]]] = {
+    "clusters": clusters,
+    "broad": broad,
+    "detector": detector,
+    "identity": identity,
+}
 
 if __name__ == "__main__":
     for name in sys.argv[1:] or TABLES:

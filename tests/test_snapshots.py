@@ -16,7 +16,7 @@ from harness.findings.snapshot_words import Reading
 from harness.findings.snapshots import name_changes
 from harness.stats import wilson
 from harness.tables import OUTCOMES, SideCounts, compare
-from tests.snapshot_figures import TOPICS, counted, snapshots
+from tests.snapshot_figures import TOPICS, counted, covered, snapshots
 
 DATA = Path(__file__).parent.parent / "../shared/data"
 NOW = pd.Timestamp("2026-01-01", tz="UTC")
@@ -51,7 +51,7 @@ def drawn(
 
 def named(left: pd.DataFrame, right: pd.DataFrame, **options):
     """What the one endpoint and suite is consistent with."""
-    (found,) = name_changes(compare(left, right).matched, **options)
+    (found,) = name_changes(compare(left, right).matched, rng=np.random.default_rng(0), **options)
     return found
 
 
@@ -134,7 +134,7 @@ def test_facts_are_named_beside() -> None:
     before, after = side(1, full, nothing, ["a"] * 60), side(2, full, nothing, ["a"] * 60)
     after.loc[:5, ["denied", "answered", "graded", "score_sum"]] = [1, 0, 0, 0]
     identities = pd.DataFrame({"run_id": [1, 2], "endpoint": "e", "served_model": ["m-1", "m-2"]})
-    found = name_changes(compare(before, after).matched, identities=identities)
+    found = name_changes(compare(before, after).matched, identities=identities, rng=np.random.default_rng(0))
     assert [each.reading for each in found[:2]] == [Reading.ACCESS, Reading.IDENTITY]
     assert found[2].verdict is not Verdict.CHANGE, "denied calls are no wrong answers"
     json.dumps([each.as_json() for each in found])
@@ -154,7 +154,9 @@ def test_a_broad_shift_is_no_lock_wherever_topics_start(base, topic_base, shift)
 
     for _ in range(150):
         each = logit(start) + 0.7 * rng.standard_normal(start.size)
-        (found,) = name_changes([snapshots(TOPICS, answers(1, expit(each)), answers(2, expit(each + shift)))])
+        (found,) = name_changes(
+            [snapshots(TOPICS, answers(1, expit(each)), answers(2, expit(each + shift)))], rng=rng
+        )
         locks += found.kind is Kind.TOPIC_LOCK
         changes += found.verdict is Verdict.CHANGE
     print(f"SIM base {base} topic {topic_base} shift {shift}: locks {locks}, changes {changes} of 150")
@@ -175,12 +177,19 @@ def test_days_that_differ_are_no_change_where_runs_show_it() -> None:
 
     for _ in range(150):
         each = 0.8 + rng.standard_normal(240)
-        (found,) = name_changes([snapshots(TOPICS, answers(1, each), answers(4, each))])
+        (found,) = name_changes([snapshots(TOPICS, answers(1, each), answers(4, each))], rng=rng)
         false += found.verdict is Verdict.CHANGE
         locks += found.kind is Kind.TOPIC_LOCK
     print(f"DAYS {false} changes, {locks} locks of 150")
     assert false <= 150 * 0.05 + 2 * np.sqrt(150 * 0.05 * 0.95)
     assert locks <= 150 * 0.05
+
+
+def test_probes_alone_claim_too_much_where_days_differ() -> None:
+    """100 pairs of three runs a side, logit sd .4, 15% lost: the interval in use holds the truth, probes alone do not."""
+    held = covered((3, 3), 100, 0.4, 1, 100)[:, 0]
+    assert held[4] >= 0.95 - 2.6 * np.sqrt(0.95 * 0.05 / 100)
+    assert held[0] < 0.9
 
 
 @pytest.mark.parametrize(("answers", "runs"), [(1, 1), (50, 1), (50, 5)])
@@ -208,7 +217,7 @@ def test_halves_of_one_models_answers_hold_no_change(answers, runs) -> None:
                 )
                 for half in (0, 1)
             ]
-            (found,) = name_changes([snapshots(topics, *halves)])
+            (found,) = name_changes([snapshots(topics, *halves)], rng=rng)
             false += found.verdict is Verdict.CHANGE
             total += 1
     print(f"NULL {answers} answers, {runs} runs: {false} of {total}, {wilson(false, total)}")

@@ -13,15 +13,17 @@ from benchmarks import rivals
 from harness.stats import DayEffectSettings, alarm_threshold, day_effect_paths, follow, tally_p
 from harness.stats.rank_bets import RankBets, bet
 from harness.stats.worlds import QUIET, WORLDS, Change, World, draw_years
-from tests import floor_figures, identity_figures, robust_figures
+from tests import floor_figures, identity_figures, robust_figures, snapshot_figures
 
 PAGES = Path(__file__).parent.parent / "docs" / "validation"
+FILES = {"snapshot": "snapshots"}
 FULL = {
     (page, name): table
     for page, tables in (
         ("robust", robust_figures.TABLES),
         ("floor", floor_figures.TABLES),
         ("identity", identity_figures.TABLES),
+        ("snapshot", snapshot_figures.TABLES),
     )
     for name, table in tables.items()
 }
@@ -33,7 +35,7 @@ def test_documented_figures_are_the_measured_ones(page: str, name: str) -> None:
     """The pages hold exactly what the seeded simulations give, table by table."""
     shown = re.search(
         rf"<!-- {page}_figures: {name} -->\n(.*?)\n<!-- end -->",
-        (PAGES / f"{page}.md").read_text(encoding="utf-8"),
+        (PAGES / f"{FILES.get(page, page)}.md").read_text(encoding="utf-8"),
         flags=re.DOTALL,
     )
     assert shown is not None
@@ -47,6 +49,7 @@ def test_documented_figures_are_the_measured_ones(page: str, name: str) -> None:
         ("floor", "floor_figures", floor_figures.TABLES),
         ("identity", "identity_figures", identity_figures.TABLES),
         ("rivals", "rivals", rivals.TABLES),
+        ("snapshots", "snapshot_figures", snapshot_figures.TABLES),
     ],
 )
 def test_every_table_stands_on_its_page(

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness.cli.selection import AnswersRead, Fenced
+from harness.findings.snapshot_identity import NearTies, identifies
 from harness.findings.snapshot_named import Fences, Named
 from harness.findings.snapshot_refusals import Prose
 from harness.findings.snapshots import name_changes
-from harness.findings.streams import CONTROL_ARMS
+from harness.findings.streams import CONTROL_ARMS, NEAR_TIE
 from harness.graders.refusal_error import RATES
 from harness.store import Store
 from harness.tables import Comparison, Matched
@@ -64,7 +65,30 @@ def names_of(
         identities=identities,
         prose=_prose(store, found, answered),
         declines=declines,
+        near_ties={
+            (each.endpoint, each.suite): _near_ties(store, each) for each in found.matched if identifies(each)
+        },
+        # From the runs compared, so that the same comparison prints the same again.
+        rng=np.random.default_rng([*found.left.run_ids, *found.right.run_ids]),
     )
+
+
+def _near_ties(store: Store, matched: Matched) -> NearTies:
+    """Return what was said to a suite's near-tie prompts on both sides, run by run; runs without any are left out."""
+    sides = []
+    for side in (matched.left, matched.right):
+        runs = []
+        for run_id in side.run_ids:
+            said = store.findings.answers(run_id, matched.suite, (NEAR_TIE,))
+            mine = {
+                probe: dict(answers)
+                for (endpoint, _, probe), answers in said.items()
+                if endpoint == side.endpoint and probe in matched.probes
+            }
+            if mine:
+                runs.append(mine)
+        sides.append(runs)
+    return NearTies(sides[0], sides[1])
 
 
 def _prose(

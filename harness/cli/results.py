@@ -17,7 +17,7 @@ from harness.cli.context import out
 from harness.monitor import Summary, claims_of
 from harness.records import RunStatus
 from harness.store import Origin, Store
-from harness.tables import Comparison, Evidence, Row, SuiteNote
+from harness.tables import Comparison, Evidence, ProbeChange, Row, SuiteNote
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -167,6 +167,7 @@ def print_comparison(found: Comparison, every_row: bool) -> None:
     for row in shown:
         table.add_row(*_comparison_cells(row))
     out.print(table)
+    _print_missing([row for row in shown if row.uneven], found.level)
     if hidden:
         out.print(f"{hidden} more groups of probes with --groups")
     if found.answers is not None and found.answers.compared:
@@ -182,11 +183,49 @@ def print_comparison(found: Comparison, every_row: bool) -> None:
             f"{len(found.changed)} that scored differently (--json lists them)",
             markup=False,
         )
+        _print_probes([one for one in tested if one.adjusted is not None and one.adjusted <= 1 - found.level])
     out.print(
         "differences in percentage points of right answers; positive: B has more; each interval for itself, "
         "p after Holm over groups of one kind",
         markup=False,
     )
+
+
+def _print_missing(rows: Sequence[Row], level: float) -> None:
+    """Print between what limits a difference lies whatever missing calls would have been."""
+    if not rows:
+        return
+    out.print("\nmissing: had every failed or denied call gone the worst way, B - A would lie between")
+    table = grid(
+        *("endpoint", "suite", "group", "A measured", "B measured", "worst case", f"with {level:.0%} bounds"),
+        right=4,
+    )
+    for row in rows:
+        assert row.worst is not None
+        endpoint, suite, group = _comparison_cells(row)[:3]
+        left, right = (
+            f"{100 * (1 - (side.exchanges - side.measured + side.outcomes['denied']) / max(1, side.exchanges)):.1f}%"
+            for side in (row.left, row.right)
+        )
+        table.add_row(
+            *(endpoint, suite, group, left, right, points_span(row.worst.low, row.worst.high)),
+            points_span(row.worst.interval_low, row.worst.interval_high),
+        )
+    out.print(table)
+
+
+def _print_probes(differing: Sequence[ProbeChange]) -> None:
+    """Print the single probes that differ, the largest difference first, as many as fit."""
+    if not differing:
+        return
+    table = grid("endpoint", "suite", "probe", "A %", "B %", "p", right=3)
+    for one in differing[:_CLASSES]:
+        table.add_row(
+            one.endpoint, one.suite, one.probe_id, share(one.left), share(one.right), chance(one.adjusted)
+        )
+    out.print(table)
+    if len(differing) > _CLASSES:
+        out.print(f"{len(differing) - _CLASSES} more single probes with --json")
 
 
 def print_named(named: Sequence[Named]) -> None:

@@ -10,8 +10,9 @@ import numpy as np
 from scipy.stats import fisher_exact
 
 from harness.claims import Kind, Lock, RuledOut, Verdict
+from harness.findings import snapshot_missing as missing
 from harness.findings import snapshot_words as words
-from harness.findings.snapshot_named import EVEN, Fences, Named
+from harness.findings.snapshot_named import Fences, Named
 from harness.findings.snapshot_questions import (
     FORM,
     LEAST,
@@ -37,6 +38,8 @@ class Judge:
     refusals: Refusals | None
     p: Mapping[str, float]
     """By hypothesis, after Holm."""
+    arms: Sequence[str]
+    """Names of a pair's sides where the last one is a control."""
     count: int
     level: float
     margin: float
@@ -79,6 +82,7 @@ class Judge:
             )
         elif shift is not None:
             effect = words.effect_of(shift.interval, shift.name)
+        ruled = self._ruled_out(contrasts, shift)
         return Named(
             endpoint=self.matched.endpoint,
             suite=self.matched.suite,
@@ -93,8 +97,8 @@ class Judge:
             questions=self.count,
             margin=self.margin,
             parts=tuple(each.part() for each in unique.values()),
-            ruled_out=self._ruled_out(contrasts),
-            caveats=(*caveats, *self._of_refusals(), *self._limits()),
+            ruled_out=ruled,
+            caveats=(*caveats, *self._of_missing(ruled), *self._of_refusals(), *self._limits()),
             refusals=self.refusals,
         )
 
@@ -287,47 +291,58 @@ class Judge:
     def _unmoved(self) -> Named:
         whole = self.questions.whole
         lead = whole.get("right") or whole["declined"]
-        shown = all(
-            self._within(whole[name]) for name in ("right", "declined", "unreadable") if name in whole
-        )
+        shown = all(self._within(name) for name in ("right", "declined", "unreadable") if name in whole)
         if shown:
             return self._make(Verdict.NO_CHANGE, Reading.NO_CHANGE, None, lead, None)
         return self._make(Verdict.INCONCLUSIVE, Reading.INCONCLUSIVE, None, lead, None)
 
-    def _within(self, shift: Shift) -> bool:
-        """Say whether a share is shown to have moved by less than the margin, at the level of the intervals."""
-        return bool(equivalence(shift.interval, self.margin).equivalent)
+    def _within(self, name: str) -> bool:
+        """Say whether a share is shown to have moved by less than the margin, whatever missing answers were."""
+        if not equivalence(self.questions.whole[name].interval, self.margin).equivalent:
+            return False
+        if missing.even(self.matched):
+            return True
+        found = missing.limits(self.matched, name)
+        return found is not None and -self.margin < found[0] and found[1] < self.margin
 
     # --- what limits it ----------------------------------------------------------------------
 
-    def _ruled_out(self, contrasts: Sequence[Contrast]) -> tuple[RuledOut, ...]:
+    def _ruled_out(self, contrasts: Sequence[Contrast], shift: Shift | None) -> tuple[RuledOut, ...]:
         found = [words.controls(each, self.margin) for each in contrasts if not each.language]
         unread = self.questions.whole.get("unreadable")
         if contrasts or unread is None:
             moved = 0.0 if unread is None else unread.moved
             result = "ruled out" if abs(moved) < self.margin else "not ruled out"
             found.append(RuledOut("format", result, f"unreadable answers moved by {100 * moved:+.1f} points"))  # type: ignore[arg-type]
-        first, second = (float(side.measured.sum()) for side in (self.matched.left, self.matched.right))
-        asked = [float(side.asked.sum()) for side in (self.matched.left, self.matched.right)]
-        shares = [each / total if total else 0.0 for each, total in zip((first, second), asked, strict=True)]
-        even = min(shares) > 1 - EVEN
-        found.append(
-            RuledOut(
-                "missing-data",
-                "ruled out" if even else "not ruled out",
-                f"measured {shares[0]:.1%} of the calls on one side and {shares[1]:.1%} on the other",
-            )
-        )
+        found.append(self._missing(contrasts, shift))
         if self.refusals is not None:
             found.append(words.grader_error(self.refusals))
         found.append(RuledOut("reference-endpoint", "not checked", "two snapshots of one endpoint have none"))
         return tuple(found)
+
+    def _missing(self, contrasts: Sequence[Contrast], shift: Shift | None) -> RuledOut:
+        """Say whether missing answers can carry what is named, or if nothing is, the share that leads."""
+        if contrasts:
+            topics = [each.topic for each in contrasts if not each.language]
+            found = missing.contrast_limits(self.matched, topics, self.arms)
+            return missing.ruling(
+                self.matched, found, contrasts[0].difference.estimate or 0.0, "the topic against its controls"
+            )
+        measure = next((name for name, each in self.questions.whole.items() if each is shift), None)
+        found = None if measure is None else missing.limits(self.matched, measure)
+        return missing.ruling(self.matched, found, 0.0 if shift is None else shift.moved, f"share {measure}")
 
     def _of_refusals(self) -> tuple[str, ...]:
         """Say what was taken out of the share declined, where any was read by the detector."""
         if self.refusals is None or (self.refusals.corrected is None and self.refusals.unread):
             return ()
         return (words.refusals(self.refusals),)
+
+    def _of_missing(self, ruled: Sequence[RuledOut]) -> tuple[str, ...]:
+        """Say aloud what missing answers leave open."""
+        if missing.even(self.matched):
+            return ()
+        return tuple(f"Missing data: {each.words}." for each in ruled if each.explanation == "missing-data")
 
     def _limits(self) -> tuple[str, ...]:
         runs = len(self.matched.left.run_ids), len(self.matched.right.run_ids)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from math import comb
 
 from harness.claims import Effect, Lock, RuledOut
 from harness.findings.snapshot_questions import Contrast, Shift
 from harness.findings.snapshot_refusals import Refusals
+from harness.stats.identity_test import IdentityTest
 from harness.stats.intervals import Interval
 from harness.stats.margins import equivalence
 from harness.tables.words import printable
@@ -30,6 +32,8 @@ class Reading(StrEnum):
     PART = "a part of the suite"
     ACCESS = "access"
     IDENTITY = "served model"
+    NEAR_TIES = "near-tie answers"
+    TOKENS = "token counts"
     HANDED_OVER = "announced hand-over"
     NO_CHANGE = "no change"
     INCONCLUSIVE = "inconclusive"
@@ -64,7 +68,7 @@ def sentence(told: Told) -> str:
     """Return one plain sentence that says no more than two snapshots can."""
     where = f"{printable(told.endpoint)} on {printable(told.suite)}"
     text = _says(told)
-    return f"{where}: {text}{_chance(told)}."
+    return f"{where}: {text}{_p(told.p, told.questions)}."
 
 
 def _says(told: Told) -> str:
@@ -174,14 +178,6 @@ def _form(told: Told) -> str:
     return f"unreadable answers {_from_to(unread)}" if unread is not None else "the form of answers changed"
 
 
-def _chance(told: Told) -> str:
-    if told.p is None:
-        return ""
-    p = "p < .001" if told.p < 0.001 else f"p = {told.p:.3f}".replace("0.", ".", 1)
-    asked = f"Holm over {told.questions} questions" if told.questions > 1 else "one question"
-    return f" ({p}, {asked})"
-
-
 def uneven(found: Contrast, margin: float) -> str:
     """Say that a topic moved more than its controls, and why it is not called a lock."""
     return (
@@ -248,6 +244,80 @@ def grader_error(found: Refusals) -> RuledOut:
 
 
 ONLY_NOTICES = "Read off from the replies' own notices: right answers were not shown to move with them."
+
+
+def near_ties(
+    endpoint: str, suite: str, found: IdentityTest | None, p: float | None, questions: int, *, sure: bool
+) -> str:
+    """Say how far apart the answers to near-tie prompts lie, and what that is consistent with."""
+    where = f"{printable(endpoint)} on {printable(suite)}"
+    if found is None:
+        return f"{where}: inconclusive: no near-tie prompt was answered on both sides."
+    size = (
+        f"answers to {found.prompts} near-tie prompts lie {found.distance:.3f} apart (squared distance of their "
+        f"shares, 0 to 2; {found.by_chance:.3f} by chance), the commonest answer differs on {found.moved}"
+    )
+    if not sure:
+        return (
+            f"{where}: inconclusive: {size}; no difference was shown, which is no proof of the same model"
+            f"{_p(p, questions)}."
+        )
+    numerics = "numerics that differ from one run to the next" if found.by == "answers" else "other numerics"
+    return (
+        f"{where}: {size}: consistent with another model, another version or build of it, or {numerics} behind the "
+        f"endpoint{_p(p, questions)}."
+    )
+
+
+def exchanged(found: IdentityTest, level: float, questions: int) -> str:
+    """Say what the test of near ties exchanged between the sides, and what it therefore cannot tell."""
+    if found.least_p * questions > 1 - level:
+        if found.by == "answers":
+            return (
+                "One run on a side and one answer a prompt show no noise to judge by: ask more `samples`, or several "
+                "runs."
+            )
+        over = (
+            f" ({min(1.0, found.least_p * questions):.2g} over {questions} questions)"
+            if questions > 1
+            else ""
+        )
+        return (
+            f"Exchanging so few runs cannot give a p-value below {found.least_p:.2g}{over}: it takes "
+            f"{_fewest(found, level, questions)} runs a side to show a difference."
+        )
+    if found.by == "answers":
+        return (
+            "Single answers were exchanged between the sides: what one run does to all its answers alike looks the "
+            "same, and where numerics differ from day to day most pairs of runs do. Several runs a side hold it."
+        )
+    whole = "Whole runs were" if found.by == "runs" else "The two endpoints' halves of each run were"
+    return f"{whole} exchanged between the sides: what runs differ by is in the p-value."
+
+
+def _fewest(found: IdentityTest, level: float, questions: int) -> int:
+    """Return the fewest runs on each side whose exchange can reach the level after Holm."""
+    runs = 2
+    while 2 / (comb(2 * runs, runs) if found.by == "runs" else 2**runs) * questions > 1 - level:
+        runs += 1
+    return runs
+
+
+def tokens(endpoint: str, suite: str, other: int, known: int, probe: str, before: float, after: float) -> str:
+    """Say that fixed texts are counted as other numbers of tokens."""
+    return (
+        f"{printable(endpoint)} on {printable(suite)}: {other} of {known} fixed texts are counted as other numbers of "
+        f"tokens ({printable(probe)}: {before:g} before, {after:g} after): consistent with another tokenizer, model or "
+        "wrapping of the prompt."
+    )
+
+
+def _p(p: float | None, questions: int) -> str:
+    if p is None:
+        return ""
+    shown = "p < .001" if p < 0.001 else f"p = {p:.3f}".replace("0.", ".", 1)
+    asked = f"Holm over {questions} questions" if questions > 1 else "one question"
+    return f" ({shown}, {asked})"
 
 
 def announced(endpoint: str, suite: str, topics: Sequence[tuple[str, float, float]], *, added: bool) -> str:

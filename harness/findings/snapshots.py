@@ -7,15 +7,19 @@ difference looks; that something changed on a date, and stayed so, is for findin
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
+import numpy as np
 import pandas as pd
 
 from harness.findings.snapshot_facts import facts, notices
+from harness.findings.snapshot_identity import NearTies, distance, identifies, named
 from harness.findings.snapshot_judging import Judge
 from harness.findings.snapshot_named import MARGIN, Fences, Named
 from harness.findings.snapshot_questions import Questions, ask
 from harness.findings.snapshot_refusals import Prose, Refusals, refusals
+from harness.findings.streams import NEAR_TIE
+from harness.stats.identity_test import IdentityTest
 from harness.stats.multiplicity import holm
 from harness.tables.matched import Matched
 
@@ -31,11 +35,14 @@ def name_changes(
     identities: pd.DataFrame | None = None,
     prose: Mapping[tuple[str, str], tuple[Prose, Prose]] | None = None,
     declines: Collection[str] = (),
+    near_ties: Mapping[tuple[str, str], NearTies] | None = None,
+    rng: np.random.Generator,
 ) -> tuple[Named, ...]:
     """Say of each endpoint and suite what the difference between the two sides is consistent with.
 
     Every question of the comparison (shares right, declined and unreadable; each topic, and each language of a
-    topic, against its controls; each class of right answers; answers in code fences) goes into one Holm
+    topic, against its controls; each class of right answers; answers in code fences;
+    the distance of near-tie answers) goes into one Holm
     correction, so that the probability of naming any change where there is none is at most 1 - level.
 
     Args:
@@ -48,17 +55,24 @@ def name_changes(
         identities: served models by run and endpoint, as the store gives them.
         prose: (endpoint, suite) -> what the refusal detector did on both sides.
         declines: suites without right answers, of which it is told only whether an answer declines.
+        near_ties: (endpoint, suite) -> what was said to prompts on which models are undecided.
+        rng: for random permutations.
 
     Raises:
         ValueError: a margin that is not within 0..1.
     """
     if not 0 < margin < 1:
         raise ValueError(f"the margin must lie within 0..1, got {margin}")
-    asked: list[tuple[Matched, Questions, Fences | None, Refusals | None]] = []
+    asked: list[_Asked] = []
     for each in matched:
-        form = (fences or {}).get((each.endpoint, each.suite))
+        key = each.endpoint, each.suite
+        if identifies(each):
+            found = distance(each, (near_ties or {}).get(key), level, rng)
+            asked.append(_Asked(each, {} if found is None else {NEAR_TIE: found.p}, near=found))
+            continue
+        form = (fences or {}).get(key)
         right = {probe: text for (suite, probe), text in (targets or {}).items() if suite == each.suite}
-        found = ask(
+        questions = ask(
             each,
             level,
             (arms or {}).get(each.suite, ()),
@@ -66,18 +80,36 @@ def name_changes(
             None if form is None else (form.first, form.second),
             declines=each.suite in declines,
         )
-        read = (prose or {}).get((each.endpoint, each.suite))
+        read = (prose or {}).get(key)
         declined = None if read is None else refusals(each, read, level)
         if declined is not None and declined.corrected is not None:
-            found = replace(found, whole={**found.whole, "declined": declined.corrected})
-        asked.append((each, found, form, declined))
-    hypotheses = [questions.hypotheses() for _, questions, _, _ in asked]
-    adjusted = holm([p for each in hypotheses for p in each.values()])
+            questions = replace(questions, whole={**questions.whole, "declined": declined.corrected})
+        asked.append(_Asked(each, questions.hypotheses(), questions, form, declined))
+    adjusted = holm([p for each in asked for p in each.hypotheses.values()]).tolist()
     made: list[Named] = []
-    used = 0
-    for (each, questions, form, declined), mine in zip(asked, hypotheses, strict=True):
-        p = dict(zip(mine, adjusted[used : used + len(mine)].tolist(), strict=True))
-        used += len(mine)
-        found_here = Judge(each, questions, form, declined, p, len(adjusted), level, margin).named()
-        made += [found_here, *notices(each, (arms or {}).get(each.suite, ()), found_here)]
+    for one in asked:
+        own, adjusted = adjusted[: len(one.hypotheses)], adjusted[len(one.hypotheses) :]
+        p = dict(zip(one.hypotheses, own, strict=True))
+        count = sum(len(each.hypotheses) for each in asked)
+        if one.questions is None:
+            made += named(one.matched, one.near, p.get(NEAR_TIE), count, level)
+            continue
+        pair = (arms or {}).get(one.matched.suite, ())
+        judged = Judge(
+            one.matched, one.questions, one.form, one.refusals, p, pair, count, level, margin
+        ).named()
+        made += [judged, *notices(one.matched, pair, judged)]
     return (*facts(matched, identities), *made)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """One endpoint and suite with what was asked of it."""
+
+    matched: Matched
+    hypotheses: Mapping[str, float]
+    questions: Questions | None = None
+    """None for a suite that tells models apart: its answers are neither right nor wrong."""
+    form: Fences | None = None
+    refusals: Refusals | None = None
+    near: IdentityTest | None = None

@@ -43,6 +43,8 @@ def comparison_plot(comparison: Comparison, *, name: str | None = None, simulate
         else f"No task was measured on both sides{where}: nothing can be said."
     )
     notes = [f"Not drawn, for room: {plural(left_out, 'group')}."] if left_out else []
+    if any(row.uneven for row in rows):
+        notes.append("Dotted: the interval had every failed or denied call gone the worst way, either way.")
     broad = wide(left, right, *(_label(row, many=many) for row in rows))
     with style(wide=broad):
         height = 0.27 * len(rows) + 0.1
@@ -152,8 +154,14 @@ def _line(scores: Axes, moved: Axes, place: int, row: Row, colour: str) -> float
         )
     if interval.low is None or interval.high is None:
         return abs(interval.estimate or 0.0)
+    open_to = 0.0
+    if row.worst is not None and row.uneven:
+        low, high = row.worst.interval_low, row.worst.interval_high
+        open_to = max(abs(low), abs(high))
+        for outer, inner in ((low, interval.low), (high, interval.high)):
+            moved.hlines(place, outer, inner, color=colour, linewidth=1.1, linestyle=(0, (1, 1.6)))
     moved.hlines(place, interval.low, interval.high, color=colour, linewidth=1.6, alpha=0.75)
-    return max(abs(interval.low), abs(interval.high))
+    return max(abs(interval.low), abs(interval.high), open_to)
 
 
 def _dress(axes: Axes, count: int, labels: list[str] | None) -> None:

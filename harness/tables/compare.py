@@ -13,6 +13,7 @@ import pandas as pd
 from harness.errors import EvidenceError
 from harness.stats import LEVEL, mean_score
 from harness.stats.multiplicity import benjamini_hochberg, holm
+from harness.stats.worst_case import WorstCase, worst_case
 from harness.tables.comparison import Answers, Comparison, GroupSide, ProbeChange, Row, Side
 from harness.tables.evidence import OUTCOMES
 from harness.tables.matched import match
@@ -229,8 +230,32 @@ def _level(
             unit="task",
             shared=numbers[0] == numbers[1],
         )
-        rows.append(Row(endpoint, suite, by, str(group), sides[0], sides[1], found.difference, found.p))
+        rows.append(
+            Row(
+                *(endpoint, suite, by, str(group), sides[0], sides[1], found.difference, found.p),
+                worst=_worst(part[part["group"] == group], level),
+            )
+        )
     return rows
+
+
+def _worst(part: pd.DataFrame, level: float) -> WorstCase | None:
+    """Return the limits that failed and denied calls leave open, twins averaged into their task; None without any."""
+    gone = {side: part[f"failed_{side}"] + part[f"denied_{side}"] for side in ("left", "right")}
+    if not sum(int(each.sum()) for each in gone.values()):
+        return None
+    shares = {"task": part["task"], "suite": part["suite"]}
+    for side, missing in gone.items():
+        shares[f"got_{side}"] = part[f"score_sum_{side}"] / part[f"n_{side}"]
+        shares[f"gone_{side}"] = missing / part[f"n_{side}"]
+    tasks = pd.DataFrame(shares).groupby(["suite", "task"], sort=True).mean()
+    ones = np.ones(len(tasks))
+    return worst_case(
+        (tasks["got_left"].to_numpy(), tasks["got_right"].to_numpy()),
+        (tasks["gone_left"].to_numpy(), tasks["gone_right"].to_numpy()),
+        (ones, ones),
+        level,
+    )
 
 
 def _by_group_and_run(matched: pd.DataFrame, runs: pd.DataFrame) -> dict[str, npt.NDArray[np.float64]]:

@@ -10,9 +10,12 @@ import pandas as pd
 
 from harness.records import JSON
 from harness.stats import Interval, PairedDifference
+from harness.stats.worst_case import WorstCase
 from harness.tables.evidence import OUTCOMES
 from harness.tables.matched import Matched
 
+EVEN = 0.02
+"""Missing data that leave a difference open by less than this cannot carry one worth naming."""
 NOT_A_FINDING = (
     "This describes two sets of runs; it is not yet a finding: two ordinary days can differ as much, "
     "and the interval holds only the variation between probes."
@@ -90,6 +93,13 @@ class Row:
     """Two-sided, of no difference."""
     adjusted: float | None = None
     """The same after Holm, over all groups of this kind (`by`) in the comparison."""
+    worst: WorstCase | None = None
+    """Limits whatever failed and denied calls would have been; None where none are missing."""
+
+    @property
+    def uneven(self) -> bool:
+        """Whether so much is missing that it could carry a difference worth naming."""
+        return self.worst is not None and self.worst.high - self.worst.low > EVEN
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +236,14 @@ def _row_json(row: Row) -> dict[str, JSON]:
         "difference": interval_json(difference.interval),
         "p": row.p,
         "p_holm": row.adjusted,
+        "worst_case": None
+        if row.worst is None
+        else {
+            "low": row.worst.low,
+            "high": row.worst.high,
+            "interval_low": row.worst.interval_low,
+            "interval_high": row.worst.interval_high,
+        },
         "left_mean": difference.first_mean,
         "right_mean": difference.second_mean,
         "tasks_higher": difference.higher,
@@ -249,6 +267,8 @@ def _flat(row: Row) -> dict[str, Any]:
         "high": interval.high,
         "p": row.p,
         "p_holm": row.adjusted,
+        "worst_low": None if row.worst is None else row.worst.low,
+        "worst_high": None if row.worst is None else row.worst.high,
         "higher": row.difference.higher,
         "lower": row.difference.lower,
         "same": row.difference.same,

@@ -34,6 +34,8 @@ class SideCounts:
     """Answers with an announcement that another model or rule took over."""
     counts: dict[str, Floats]
     """By each of `MEASURES`."""
+    input_tokens: Floats
+    """Summed over the answers that report them."""
 
     def shares(self, measure: str) -> Floats:
         """Return a measure's share of the measured answers of each run and probe; NaN where none was measured."""
@@ -137,4 +139,5 @@ def _side(frame: pd.DataFrame, probes: Collection[str]) -> SideCounts:
         denied=denied,
         noticed=column("noticed"),
         counts=counts,
+        input_tokens=column("input_tokens"),
     )
