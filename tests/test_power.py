@@ -16,19 +16,11 @@ from harness.config import load_config
 from harness.findings import InMemory, Layout, Signal, evidence, ledger
 from harness.findings.habits import Habits, habits
 from harness.findings.ledger import SETTINGS, UPWARDS
-from harness.findings.power import (
-    Asking,
-    Delays,
-    Measure,
-    Scene,
-    Shape,
-    change,
-    ranks,
-    simulate,
-    two_sided_paths,
-)
+from harness.findings.power import Asking, Delays, Scene, Shape, change, simulate
+from harness.findings.power_measure import Measure, ranks, two_sided_paths
 from harness.findings.state import draw
 from harness.monitor import power as planning
+from harness.monitor import power_search as search
 from harness.stats.rank_bets import bet, bet_paths
 from harness.stats.shares import ORDINARY_DAY_SD, day_sd, shares
 from harness.suites import Suite, cut, load_suite
@@ -378,6 +370,6 @@ def test_a_budget_is_divided_without_being_exceeded() -> None:
     suites, made = load([QUICK]), config([QUICK])
     watch = planning.watched(made, suites, None, "one", None, baseline_days=30, within_days=60)
     assert watch is not None
-    ways = planning.divisions(watch, 170, None)
+    ways = search.divisions(watch, 170, None)
     assert {way.per_day for way in ways} == {3 / 7, 1.0, 2.0, 4.0}
     assert all(watch.spending(way).calls <= 170 * 1.03 for way in ways)

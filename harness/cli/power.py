@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from math import isfinite
 from pathlib import Path
 from typing import Annotated
 
@@ -24,18 +23,27 @@ from harness.cli.context import (
     out,
     print_json,
 )
-from harness.cli.results import grid
+from harness.cli.power_shown import (
+    a_day,
+    delays_json,
+    money,
+    percent,
+    print_outlook,
+    print_ways,
+    sentence,
+    spending_json,
+    tried_json,
+)
 from harness.errors import EXIT_DONE, EXIT_EVIDENCE, UsageError
-from harness.findings.power import Delays, Shape
+from harness.findings.power import Shape
 from harness.findings.streams import asked_of
 from harness.monitor import power as planning
+from harness.monitor import power_search as search
 from harness.records import JSON
-from harness.stats import Interval
 from harness.store import Store
 from harness.suites import Suite
 
 _BUDGET = re.compile(r"^\$?(\d+(?:\.\d+)?|\.\d+) ?(usd|calls)?$", re.IGNORECASE)
-CHANCES = (0.5, 0.8, 0.95)
 DIVIDED = 100
 """Worlds for each division of a budget, unless --worlds says otherwise."""
 WANTED = 0.8
@@ -57,7 +65,7 @@ class Budget:
     def words(self) -> str:
         """Return it for people."""
         parts = [f"{self.calls:,.0f} calls"] if self.calls is not None else []
-        return " and ".join([*parts, *([_usd(self.usd)] if self.usd is not None else [])])
+        return " and ".join([*parts, *([money(self.usd)] if self.usd is not None else [])])
 
 
 def read_budget(text: str | None) -> Budget:
@@ -238,15 +246,15 @@ def _answer(
     notes += _over(limit, watch, spent)
     level = scene.ledger.threshold(tier)
     say(
-        f"endpoint {watch.endpoint}: {_day(spent)}, alarm level {level:,.0f} (ledger {scene.ledger.hash[7:15]})"
+        f"endpoint {watch.endpoint}: {a_day(spent)}, alarm level {level:,.0f} (ledger {scene.ledger.hash[7:15]})"
     )
     for note in notes:
         say(f"  {note}")
     found = planning.outlook(watch, drop, worlds, tier=tier)
     compared = next((each for each in found if each.shape is kind), None)
     if compared is not None and within is None:
-        say(_sentence(compared, spent))
-    _print_outlook(found, spent, say)
+        say(sentence(compared, spent))
+    print_outlook(found, spent, say)
     body: dict[str, JSON] = {
         "endpoint": watch.endpoint,
         "suites": list(watch.chosen),
@@ -265,9 +273,9 @@ def _answer(
             for name, how in planning.asking(watch.config, watch.endpoint).items()
             if name in watch.chosen
         },
-        "spending": _spending_json(spent),
+        "spending": spending_json(spent),
         "notes": list(notes),
-        "changes": [_delays_json(each, spent) for each in found],
+        "changes": [delays_json(each, spent) for each in found],
     }
     if compared is None:
         body["missing"] = f"nothing that is watched would show {kind.value}"
@@ -275,12 +283,12 @@ def _answer(
         return _Answer(body, None, missed=True)
     if within is None:
         calls = limit.calls if limit.calls is not None else None if limit.usd is not None else spent.calls
-        ways = planning.divisions(watch, calls if calls is not None else float("inf"), limit.usd)
-        tried = [planning.attempt(watch, way, kind, drop, worlds or DIVIDED, tier=tier) for way in ways]
-        _print_ways(tried, kind, drop, limit.words() or f"{spent.calls:,.0f} calls", say)
-        body["divisions"] = [_tried_json(each) for each in tried]
+        ways = search.divisions(watch, calls if calls is not None else float("inf"), limit.usd)
+        tried = [search.attempt(watch, way, kind, drop, worlds or DIVIDED, tier=tier) for way in ways]
+        print_ways(tried, kind, drop, limit.words() or f"{spent.calls:,.0f} calls", say)
+        body["divisions"] = [tried_json(each) for each in tried]
         return _Answer(body, None, missed=False)
-    best = planning.cheapest(
+    best = search.cheapest(
         watch, kind, drop, WANTED, calls=limit.calls, usd=limit.usd, worlds=worlds, tier=tier
     )
     if best is None:
@@ -290,15 +298,15 @@ def _answer(
         )
         body["cheapest"] = None
         return _Answer(body, None, missed=True)
-    body["cheapest"] = _tried_json(best)
+    body["cheapest"] = tried_json(best)
     share = best.delays.found()
-    days = f"found within {within:g} days in {_percent(share)}"
+    days = f"found within {within:g} days in {percent(share)}"
     words = [
         f"harness power: {kind.words(drop)};",
-        f"{days} of {best.delays.worlds} simulated worlds; {_day(best.spending)}",
+        f"{days} of {best.delays.worlds} simulated worlds; {a_day(best.spending)}",
     ]
-    say(f"cheapest that was tried: {best.schedule.words()}: {_day(best.spending)}; {days}")
-    text = planning.block(watch, best, words)
+    say(f"cheapest that was tried: {best.schedule.words()}: {a_day(best.spending)}; {days}")
+    text = search.block(watch, best, words)
     body["block"] = text
     return _Answer(body, text, missed=False)
 
@@ -314,148 +322,7 @@ def _over(limit: Budget, watch: planning.Watched, spent: planning.Spending) -> l
             f"over budget: {spent.calls:,.0f} calls a day, {calls:,.0f} allowed; the rest would be missing"
         )
     if usd is not None and spent.usd > usd:
-        notes.append(f"over budget: {_usd(spent.usd)} a day, {_usd(usd)} allowed; the rest would be missing")
+        notes.append(
+            f"over budget: {money(spent.usd)} a day, {money(usd)} allowed; the rest would be missing"
+        )
     return notes
-
-
-def _sentence(delays: Delays, spent: planning.Spending) -> str:
-    (sooner, _, _), (later, _, _) = delays.quantile(0.8), delays.quantile(0.95)
-    if not isfinite(sooner):
-        return (
-            f"{delays.shape.words(delays.drop)}: found within {delays.within_days:g} days in "
-            f"{_percent(delays.found())} of simulated worlds only"
-        )
-    more = f"(in {later:.3g} with 95%)" if isfinite(later) else f"(95%: not within {delays.within_days:g})"
-    return (
-        f"{delays.shape.words(delays.drop)}: found in about {sooner:.3g} days with 80% probability {more}, "
-        f"for {_usd(spent.usd * sooner)}"
-    )
-
-
-def _print_outlook(found: list[Delays], spent: planning.Spending, say: object) -> None:
-    assert callable(say)
-    first = found[0]
-    table = grid(
-        *(
-            "change",
-            "tier",
-            "worlds",
-            f"found in {first.within_days:g} days",
-            "50%",
-            "80%",
-            "95%",
-            "cost to 80%",
-        ),
-        right=6,
-    )
-    for each in found:
-        if each.shape is Shape.NOTHING:
-            continue
-        days = [_days(each, chance) for chance in CHANCES]
-        sooner = each.quantile(0.8)[0]
-        cost = _usd(spent.usd * sooner) if isfinite(sooner) else "–"
-        table.add_row(
-            *(
-                each.shape.words(each.drop),
-                each.tier.value,
-                str(len(each.days)),
-                _percent(each.found()),
-                *days,
-                cost,
-            )
-        )
-    say(table)
-    say(
-        f"days from the change to the finding, with Monte Carlo intervals at 95%; no change: "
-        f"{first.early} of {first.worlds} worlds raised a false alarm in "
-        f"{first.within_days:g} days after the baseline or in it"
-    )
-
-
-def _print_ways(tried: list[planning.Tried], kind: Shape, drop: float, what: str, say: object) -> None:
-    assert callable(say)
-    if not tried:
-        say(f"{what} a day do not suffice for one run a day of the smallest part")
-        return
-    say(f"\n{what} a day, divided otherwise ({kind.words(drop)}):")
-    table = grid("schedule", "calls a day", "cost a day", "50%", "80%", "95%", "false alarms", right=6)
-    for each in tried:
-        table.add_row(
-            each.schedule.words(),
-            f"{each.spending.calls:,.0f}",
-            _usd(each.spending.usd),
-            *(_days(each.delays, chance) for chance in CHANCES),
-            f"{each.false.early} of {each.false.worlds}",
-        )
-    say(table)
-
-
-def _day(spent: planning.Spending) -> str:
-    return f"{spent.calls:,.3g} calls a day, {'' if spent.measured else 'at most '}{_usd(spent.usd)}"
-
-
-def _usd(amount: float) -> str:
-    return "$0" if amount == 0 else f"${amount:.4f}" if amount < 1 else f"${amount:,.2f}"
-
-
-def _percent(share: Interval) -> str:
-    if share.estimate is None or share.low is None or share.high is None:
-        return "–"
-    return f"{share.estimate:.0%} [{share.low:.0%}, {share.high:.0%}]"
-
-
-def _days(delays: Delays, chance: float) -> str:
-    value, low, high = delays.quantile(chance)
-    if not isfinite(value):
-        return f"> {delays.within_days:g}"
-    return f"{value:.3g} [{low:.3g}, {f'{high:.3g}' if isfinite(high) else '–'}]"
-
-
-def _finite(value: float) -> float | None:
-    return round(value, 6) if isfinite(value) else None
-
-
-def _delays_json(delays: Delays, spent: planning.Spending) -> dict[str, JSON]:
-    body: dict[str, JSON] = {
-        "change": delays.shape.value,
-        "tier": delays.tier.value,
-        "worlds": delays.worlds,
-        "false_alarms": delays.early,
-    }
-    if delays.shape is Shape.NOTHING:
-        return body
-    share = delays.found()
-    body["found"] = {"share": share.estimate, "low": share.low, "high": share.high}
-    body["days"] = {}
-    days: dict[str, JSON] = {}
-    for chance in CHANCES:
-        value, low, high = delays.quantile(chance)
-        days[f"{chance:g}"] = {
-            "days": _finite(value),
-            "low": _finite(low),
-            "high": _finite(high),
-            "cost_usd": _finite(value * spent.usd),
-        }
-    return body | {"days": days}
-
-
-def _spending_json(spent: planning.Spending) -> dict[str, JSON]:
-    return {
-        "calls_per_day": round(spent.calls, 3),
-        "usd_per_day": round(spent.usd, 6),
-        "cost_is": "measured" if spent.measured else "at most",
-    }
-
-
-def _tried_json(tried: planning.Tried) -> dict[str, JSON]:
-    schedule: dict[str, JSON] = {
-        "runs_per_day": tried.schedule.per_day,
-        "samples": tried.schedule.samples,
-        "part_of_probes": tried.schedule.part,
-    }
-    return (
-        schedule
-        | _spending_json(tried.spending)
-        | _delays_json(tried.delays, tried.spending)
-        | {"false_alarms_if_nothing_changes": tried.false.early, "worlds_with_nothing": tried.false.worlds}
-    )

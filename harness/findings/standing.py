@@ -13,7 +13,8 @@ from harness.findings.locate import unit
 from harness.findings.streams import Signal, Stream
 from harness.records import JSON
 from harness.stats import Interval
-from harness.stats.means import equivalence, mean_shift
+from harness.stats.margins import equivalence
+from harness.stats.means import mean_shift
 
 RECENT = 14
 """The latest runs that are compared with those before."""
@@ -104,8 +105,7 @@ def _standing(stream: Stream, past: Past, margin: float, level: float) -> Stream
         return StreamStanding(stream.key, Verdict.INCONCLUSIVE, len(mine), None, margin, e_value, words)
     values = [point.value for point in mine]
     shift = mean_shift(values[:-recent], values[-recent:], level, 1 / max(1, stream.planned))
-    said = equivalence(shift, margin)
-    verdict = Verdict.NO_CHANGE if said == "no change" else Verdict.INCONCLUSIVE
+    verdict = Verdict.NO_CHANGE if equivalence(shift, margin).equivalent else Verdict.INCONCLUSIVE
     assert shift.estimate is not None
     assert shift.low is not None
     assert shift.high is not None

@@ -2,41 +2,28 @@
 
 from __future__ import annotations
 
-import gzip
-import hashlib
-import io
-import zlib
-from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import IO
 
 from harness import __version__, dataformat
 from harness.dataformat import (
     IMPORTED,
     EndpointLine,
     ExchangeLine,
-    FindingLine,
     JudgementLine,
     Line,
     ObservationLine,
     OriginData,
-    ProbeLine,
     RunLine,
     SuiteLine,
 )
-from harness.dataformat.fields import KINDS
 from harness.errors import ConfigError
-from harness.interchange.exporting import FILES
-from harness.interchange.sheets import read_csv, read_parquet
+from harness.interchange.export_files import Found, file_hash, lines_of, survey, wrong
 from harness.records import Observation, RunStatus
 from harness.store import EndpointRecord, Store, SuiteRecord
 
-LINE_BYTES = 1 << 28
-"""Longest line read: as much as the longest body that is stored."""
 _BATCH = 500
-_CHUNK = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,134 +52,6 @@ class Result:
     """Records or rows read, by kind."""
 
 
-def is_export(path: Path) -> bool:
-    """Say whether a folder or a file looks like an export of harness."""
-    if path.is_dir():
-        return any((path / f"runs.{form}").is_file() for form in ("jsonl", "csv", "parquet"))
-    try:
-        with _opened(path) as file:
-            return b'"harness.record.' in file.readline(512)
-    except (OSError, EOFError, zlib.error):
-        return False
-
-
-def _opened(path: Path) -> IO[bytes]:
-    with path.open("rb") as file:
-        packed = file.read(2) == b"\x1f\x8b"
-    return gzip.open(path) if packed else path.open("rb")  # type: ignore[return-value]
-
-
-def _parts(path: Path) -> list[Path]:
-    """Return the files of an export in the order in which they are read."""
-    if not path.is_dir():
-        return [path]
-    for form in ("jsonl", "csv", "parquet"):
-        found = [path / f"{name}.{form}" for name in FILES.values() if (path / f"{name}.{form}").is_file()]
-        if (path / f"runs.{form}") in found:
-            return found
-    raise ConfigError(f"{path}: holds no export: there is no runs.jsonl, runs.csv or runs.parquet in it")
-
-
-def file_hash(path: Path) -> str:
-    """Return the SHA-256 of a file, hex; of a folder's export, over its files' names and hashes."""
-    if path.is_dir():
-        listed = "".join(f"{file_hash(part)}  {part.name}\n" for part in _parts(path))
-        return hashlib.sha256(listed.encode()).hexdigest()
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
-
-
-def _lines(path: Path) -> Iterator[tuple[str, Line]]:
-    """Yield (place, record) of every file of an export.
-
-    Raises:
-        ConfigError: with the file and line that cannot be read.
-    """
-    for part in _parts(path):
-        kind = next((kind for kind, name in FILES.items() if name == part.stem), "run")
-        try:
-            if part.suffix == ".parquet":
-                yield from (
-                    (f"{part}: row {number}", line) for number, line in read_parquet(part, KINDS[kind])
-                )
-            elif part.suffix == ".csv":
-                with _opened(part) as raw, io.TextIOWrapper(raw, "utf-8", newline="") as file:
-                    yield from (
-                        (f"{part}: line {number}", line) for number, line in read_csv(file, KINDS[kind])
-                    )
-            else:
-                yield from _json_lines(part)
-        except (OSError, EOFError, zlib.error) as error:
-            raise ConfigError(f"{part}: cannot be read ({error}); nothing was imported") from None
-        except ValueError as error:
-            raise ConfigError(f"{part}: {error}; nothing was imported") from None
-
-
-def _json_lines(part: Path) -> Iterator[tuple[str, Line]]:
-    with _opened(part) as file:
-        number = 0
-        while raw := file.readline(LINE_BYTES + 1):
-            number += 1
-            if len(raw) > LINE_BYTES:
-                raise ValueError(f"line {number}: is longer than {LINE_BYTES:,} bytes")
-            if raw.isspace():
-                continue
-            try:
-                yield f"{part}: line {number}", dataformat.decode(raw.decode())
-            except ValueError as error:
-                raise ValueError(f"line {number}: {error}") from None
-
-
-@dataclass(slots=True)
-class _Found:
-    """What the first reading of an export found: everything but exchanges and observations."""
-
-    probes: dict[str, ProbeLine] = field(default_factory=dict)
-    suites: dict[str, SuiteLine] = field(default_factory=dict)
-    endpoints: dict[str, EndpointLine] = field(default_factory=dict)
-    runs: dict[int, RunLine] = field(default_factory=dict)
-    findings: dict[int, list[FindingLine]] = field(default_factory=dict)
-    counts: Counter[str] = field(default_factory=Counter)
-    exchanges: Counter[int] = field(default_factory=Counter)
-
-
-def _wrong(place: str, words: str) -> ConfigError:
-    return ConfigError(f"{place}: {words}; nothing was imported")
-
-
-def _survey(path: Path) -> _Found:
-    found = _Found()
-    for place, line in _lines(path):
-        found.counts[dataformat.kind_of(type(line))] += 1
-        if not isinstance(line, ObservationLine | FindingLine | JudgementLine):
-            problem = dataformat.check(line)
-            if problem is not None:
-                raise _wrong(place, problem)
-        if isinstance(line, ProbeLine):
-            found.probes[line.sha256] = line
-        elif isinstance(line, SuiteLine):
-            found.suites[line.sha256] = line
-        elif isinstance(line, EndpointLine):
-            found.endpoints[line.sha256] = line
-        elif isinstance(line, RunLine):
-            if line.run in found.runs:
-                raise _wrong(place, f"run {line.run} is there twice")
-            found.runs[line.run] = line
-        elif isinstance(line, FindingLine):
-            run = line.finding.get("run_id")
-            try:
-                dataformat.to_finding(line)
-            except ValueError as error:
-                raise _wrong(place, str(error)) from None
-            found.findings.setdefault(int(str(run)), []).append(line)
-        elif isinstance(line, ExchangeLine):
-            found.exchanges[line.run] += 1
-    return found
-
-
 def import_export(
     store: Store, path: Path, now_us: int, progress: Callable[[int, int], None] = lambda *_: None
 ) -> Result:
@@ -207,18 +66,18 @@ def import_export(
     Raises:
         ConfigError: naming file and line; nothing was imported.
     """
-    found = _survey(path)
+    found = survey(path)
     if not found.runs:
         raise ConfigError(f"{path}: holds no run; an export of harness has at least one")
     sha256 = file_hash(path)
     with store.group():
         reading = _Import(store, found, path, sha256, now_us)
         reading.begin()
-        for place, line in _lines(path):
+        for place, line in lines_of(path):
             try:
                 reading.take(line)
             except ValueError as error:
-                raise _wrong(place, str(error)) from None
+                raise wrong(place, str(error)) from None
             progress(reading.written, sum(found.exchanges.values()))
         reading.end()
     return Result(
@@ -248,7 +107,7 @@ class _Open:
 class _Import:
     """The second reading: everything is written inside one transaction."""
 
-    def __init__(self, store: Store, found: _Found, path: Path, sha256: str, now_us: int) -> None:
+    def __init__(self, store: Store, found: Found, path: Path, sha256: str, now_us: int) -> None:
         self._store = store
         self._found = found
         self._path = path
@@ -265,7 +124,7 @@ class _Import:
         """Begin every run that is not here yet."""
         strays = sorted(set(self._found.findings) - set(self._found.runs))
         if strays:
-            raise _wrong(
+            raise wrong(
                 str(self._path), f"a finding speaks of run {strays[0]}, which the export does not hold"
             )
         for number, line in sorted(self._found.runs.items()):
@@ -288,7 +147,7 @@ class _Import:
             suites = [self._suite(self._found.suites[sha256]) for sha256 in line.suites]
             endpoints = [_endpoint(self._found.endpoints[sha256]) for sha256 in line.endpoints]
         except KeyError as missing:
-            raise _wrong(
+            raise wrong(
                 place, f"run {number} refers to the suite, probe or endpoint {missing}, which is missing"
             ) from None
         record = {"run": dataformat.as_json(line)}
@@ -309,7 +168,7 @@ class _Import:
         try:
             run_id = self._store.begin_run(header, suites, endpoints)
         except ValueError as error:
-            raise _wrong(place, f"run {number}: {error}") from None
+            raise wrong(place, f"run {number}: {error}") from None
         self._store.add_origin(run_id, origin)
         return run_id
 
@@ -406,9 +265,9 @@ class _Import:
                 self._write(run)
                 self._judge(run)
             except ValueError as error:
-                raise _wrong(str(self._path), f"run {number}: {error}") from None
+                raise wrong(str(self._path), f"run {number}: {error}") from None
             if run.past:
-                raise _wrong(str(self._path), f"run {number}: a replaced observation has no successor")
+                raise wrong(str(self._path), f"run {number}: a replaced observation has no successor")
             line = self._found.runs[number]
             status = RunStatus.INTERRUPTED if line.status is RunStatus.RUNNING else line.status
             finished_us = self._now_us if line.finished_us is None else line.finished_us

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from harness.errors import UsageError
 from harness.interchange.columns import read_columns
+from harness.interchange.export_files import is_export
 from harness.interchange.inspect_logs import looks_like_inspect, read_inspect
 from harness.interchange.lm_eval import looks_like_lm_eval, read_lm_eval
 from harness.interchange.logs import Log
 from harness.interchange.mapping import Mapped
-from harness.interchange.ours import is_export
 from harness.interchange.promptfoo import looks_like_promptfoo, read_promptfoo
 
 _READERS: Mapping[str, Callable[[Path, Mapped], Log]] = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from harness.monitor.judging import Verdicts
+from harness.monitor.verdicts import Verdicts
 from harness.observe import makers, observe, to_judge
 from harness.records import Observation
 from harness.store import Store

@@ -1,9 +1,8 @@
-"""Two stretches of runs side by side: the difference of their means, and whether it is small enough."""
+"""Two stretches of runs side by side: the difference of their means."""
 
 from __future__ import annotations
 
 from math import sqrt
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -47,24 +46,3 @@ def mean_shift(
     sd = max(sqrt(squares / freedom), least_sd)
     half = float(stdtrit(freedom, (1 + level) / 2)) * sd * sqrt(1 / x.size + 1 / y.size)
     return Interval(n, estimate, estimate - half, estimate + half, level, "student")
-
-
-def equivalence(interval: Interval, margin: float) -> Literal["no change", "change", "inconclusive"]:
-    """Say what an interval of a difference means at a margin stated beforehand.
-
-    `no change`: the whole interval lies within -margin .. margin, the two one-sided tests of which each
-    rejects at (1 - level) / 2. `change`: it excludes zero and is not within the margin. Otherwise, and
-    without an interval, `inconclusive`: silence is never `no change`.
-
-    Raises:
-        ValueError: the margin is not positive.
-
-    Source: Schuirmann (1987), Journal of Pharmacokinetics and Biopharmaceutics 15, 657-680.
-    """
-    if not margin > 0:
-        raise ValueError(f"margin must be positive, got {margin}")
-    if interval.low is None or interval.high is None:
-        return "inconclusive"
-    if -margin <= interval.low and interval.high <= margin:
-        return "no change"
-    return "change" if interval.excludes_zero else "inconclusive"

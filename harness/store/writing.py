@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
@@ -18,9 +18,7 @@ from harness.errors import StoreError
 from harness.records import Exchange, Observation, RunHeader, RunStatus
 from harness.store import chain
 from harness.store.bodies import Compressor, Dictionaries, cut_seed
-from harness.store.connection import explained
 from harness.store.encoding import header_json, pack_call_id
-from harness.store.gone import rescue, still_there
 from harness.store.interning import BodyShelf, Interner, Value, text
 from harness.store.judgements import add_judgements
 from harness.store.origins import ADD_EXCHANGE, ADD_ORIGIN, origin_row
@@ -28,6 +26,7 @@ from harness.store.reading import OBSERVATION_COLUMNS, Reader
 from harness.store.rows import EndpointRecord, SuiteRecord
 from harness.store.runs import Runs
 from harness.store.tallies import Place, Sums
+from harness.store.transactions import Transactions
 
 _PENDING_KEPT = 65_536
 
@@ -68,7 +67,6 @@ class Writer:
     ) -> None:
         self._connection = connection
         self._path = path
-        self._lock = lock
         self._reader = reader
         self._stored_runs = runs
         dictionaries = Dictionaries(connection)
@@ -79,44 +77,15 @@ class Writer:
         self._runs: dict[int, _OpenRun] = {}
         self._places: OrderedDict[int, Place] = OrderedDict()
         self._next_id: int | None = None
-        self._grouped = False
-        self._file = path.stat()
+        self._transactions = Transactions(connection, path, lock, self._forget)
 
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        with self._lock, explained(self._path):
-            if self._grouped:
-                yield
-                return
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-                if not still_there(self._path, self._file):
-                    self._connection.execute("ROLLBACK")
-                    raise StoreError(rescue(self._connection, self._path))
-                self._connection.execute("COMMIT")
-            except BaseException:
-                if self._connection.in_transaction:
-                    with suppress(sqlite3.Error):
-                        self._connection.execute("ROLLBACK")
-                self._forget()
-                raise
-
-    @contextmanager
-    def group(self) -> Iterator[None]:
+    def group(self) -> AbstractContextManager[None]:
         """Make everything written inside one transaction: all of it is kept, or nothing."""
-        with self._transaction():
-            self._grouped = True
-            try:
-                yield
-            finally:
-                self._grouped = False
+        return self._transactions.group()
 
-    @contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
+    def transaction(self) -> AbstractContextManager[sqlite3.Connection]:
         """Give the connection for one transaction: all of it is kept, or none."""
-        with self._transaction():
-            yield self._connection
+        return self._transactions.one()
 
     def _forget(self) -> None:
         """Drop everything kept in memory: after a rollback it may speak of rows that are not there."""
@@ -138,7 +107,7 @@ class Writer:
             raise ValueError("the suites given are not those the run's header names")
         if sorted(each.name for each in endpoints) != sorted(header.endpoints):
             raise ValueError("the endpoints given are not those the run's header names")
-        with self._transaction():
+        with self._transactions.one():
             encoded = header_json(self._bound(header))
             previous = self._previous()
             run_id = 1 if previous is None else previous[0] + 1
@@ -181,17 +150,17 @@ class Writer:
 
     def add_judgements(self, pairs: Iterable[tuple[int, int]], judged_us: int) -> None:
         """Keep which exchange of a judge graded which answer."""
-        with self._transaction():
+        with self._transactions.one():
             add_judgements(self._connection, pairs, judged_us)
 
     def add_origin(self, run_id: int, origin: OriginData) -> None:
         """Keep where an imported run comes from; its trigger has to name it already."""
-        with self._transaction():
+        with self._transactions.one():
             self._connection.execute(ADD_ORIGIN, origin_row(run_id, origin))
 
     def add_origin_exchanges(self, rows: Iterable[tuple[int, int, str, str]]) -> None:
         """Keep the chain that imported exchanges had elsewhere: row, number, previous hash, own hash."""
-        with self._transaction():
+        with self._transactions.one():
             self._connection.executemany(
                 ADD_EXCHANGE,
                 [
@@ -224,7 +193,7 @@ class Writer:
 
     def resume_run(self, run_id: int, resumed_us: int) -> None:
         """Put an unfinished run back to `running` and record when."""
-        with self._transaction():
+        with self._transactions.one():
             row = self._connection.execute("SELECT status FROM runs WHERE id = ?", (run_id,)).fetchone()
             if row is None:
                 raise StoreError(f"{self._path}: there is no run {run_id}")
@@ -240,7 +209,7 @@ class Writer:
         """End a run and seal what it has: count, newest hash, status and time are hashed together."""
         if status is RunStatus.RUNNING:
             raise ValueError("a run does not end in the status running")
-        with self._transaction():
+        with self._transactions.one():
             self._event(self._open_run(run_id), "finished", status, finished_us)
             self._connection.execute(
                 "UPDATE runs SET status = ?, finished_us = ? WHERE id = ?",
@@ -304,7 +273,7 @@ class Writer:
         self, run_id: int, exchanges: Sequence[Exchange], observations: Sequence[tuple[int, Observation]] = ()
     ) -> list[int]:
         """Commit new exchanges, and observations of exchanges committed earlier, in one transaction."""
-        with self._transaction():
+        with self._transactions.one():
             sums = Sums()
             self._observe(observations, sums)
             row_ids = self._add_exchanges(self._open_run(run_id), exchanges, sums) if exchanges else []
@@ -417,7 +386,7 @@ class Writer:
     def replace_observations(self, observations: Iterable[tuple[int, Observation]], replaced_us: int) -> int:
         """Put new observations in place of old ones, keep the old, correct the sums; return how many differed."""
         new: list[tuple[int, Observation]] = []
-        with self._transaction():
+        with self._transactions.one():
             sums = Sums()
             for row_id, observation in observations:
                 old = self._reader.observation(row_id)
