@@ -277,7 +277,7 @@ DESIGNS = ((4, 10), (5, 10), (7, 10), (1, 10))
 """Runs a side, answers to each of 20 prompts in a run."""
 
 
-def identity(reps: int = 20) -> list[str]:
+def identity(reps: int = 100) -> list[str]:
     """Share of pairs of snapshots whose near-tie answers differ at 5%."""
     head = " | ".join(
         f"{runs} runs, {n} answers" if runs > 1 else f"1 run, {n} answers" for runs, n in DESIGNS
