@@ -7,6 +7,7 @@ import pytest
 from scipy.special import betaln
 
 from harness.stats import (
+    NARROW,
     DayEffectSettings,
     NewLevelsState,
     NewLevelsStep,
@@ -70,7 +71,7 @@ def test_evidence_is_a_fair_game(answers: int) -> None:
     rng = np.random.default_rng(5)
     chances = rng.beta(2, 0.5, (4_000, 1, 12))
     right = rng.binomial(answers, np.repeat(chances, BURN_IN + 1, axis=1)) / answers
-    log_e = new_levels_paths(right, 1, DayEffectSettings(prior=(2.0, 0.5)))[:, -1]
+    log_e = new_levels_paths(right, 1, DayEffectSettings(prior=(2.0, 0.5), spreads=NARROW))[:, -1]
     e = np.exp(log_e)
     assert e.mean() <= 1 + 4 * e.std() / np.sqrt(e.size)
     if answers == 1:

@@ -20,7 +20,7 @@ from harness.claims import Tier
 from harness.config import Config
 from harness.findings.streams import FACTS, Signal, Stream, asked_of, endpoint_settings, graders_of, streams
 from harness.records import JSON, canonical_json, sha256
-from harness.stats import day_effect, new_levels, normal_scores, rank_bets
+from harness.stats import day_effect, days, new_levels, normal_scores, rank_bets
 from harness.suites import Suite
 
 VERSION = 4
@@ -203,8 +203,9 @@ def _settings(config: Config, suites: Mapping[str, Suite]) -> dict[str, JSON]:
         "normal_scores": normal_scores.VERSION,
         "day_effect": {
             "version": day_effect.VERSION,
-            "bad_days": day_effect.BAD_DAYS,
-            "lost": day_effect.LOST,
+            "bad_days": days.BAD_DAYS,
+            "lost": days.LOST,
+            "spreads": [list(each) for each in days.DayEffectSettings().spreads],
         },
         "new_levels": {
             "version": new_levels.VERSION,

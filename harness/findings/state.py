@@ -15,7 +15,6 @@ from harness.findings.ledger import REFERENCE_RUNS, SETTINGS
 from harness.findings.scores import Score, reference_shares
 from harness.findings.streams import Signal, Stream
 from harness.records import JSON, canonical_json, derive_seed
-from harness.stats.day_effect import DayEffectSettings, day_prior
 from harness.stats.day_effect_state import (
     DayEffectState,
     day_effect_from_bytes,
@@ -24,6 +23,7 @@ from harness.stats.day_effect_state import (
     start_day_effect,
     step_day_effect,
 )
+from harness.stats.days import NARROW, DayEffectSettings, day_prior
 from harness.stats.new_levels import (
     NewLevelsState,
     new_levels_from_bytes,
@@ -219,8 +219,15 @@ def step(
 
 
 def day_settings(stream: Stream, direction: Literal["down", "up"]) -> DayEffectSettings:
-    """Return the incident tier's settings for a stream: one day in twenty may lose answers at random."""
-    return DayEffectSettings(effects=day_prior(stream.day_sd), direction=direction)
+    """Return the incident tier's settings for a stream: one day in twenty may lose answers at random.
+
+    How far apart ordinary days lie is learnt where answers are right or wrong. Who answers is judged with the
+    spread that the config names: that is what its false alarms were measured with.
+    """
+    effects = day_prior(stream.day_sd)
+    if stream.signal is Signal.IDENTITY:
+        return DayEffectSettings(effects=effects, spreads=NARROW, direction=direction)
+    return DayEffectSettings(effects=effects, direction=direction)
 
 
 def _wanted(stream: Stream) -> tuple[DayEffectSettings, DayEffectSettings]:

@@ -33,17 +33,7 @@ if TYPE_CHECKING:
         e_bh,
         strength,
     )
-    from harness.stats.day_effect import (
-        CONTAMINATED,
-        PLAIN,
-        ROBUST,
-        DayEffect,
-        DayEffectPaths,
-        DayEffectSettings,
-        day_effect_paths,
-        day_prior,
-        fit_prior,
-    )
+    from harness.stats.day_effect import DayEffectPaths, day_effect_paths, fit_prior
     from harness.stats.day_effect_state import (
         DayEffectState,
         DayEffectStep,
@@ -52,6 +42,15 @@ if TYPE_CHECKING:
         restart_day_effect,
         start_day_effect,
         step_day_effect,
+    )
+    from harness.stats.days import (
+        CONTAMINATED,
+        NARROW,
+        PLAIN,
+        ROBUST,
+        DayEffect,
+        DayEffectSettings,
+        day_prior,
     )
     from harness.stats.haar import (
         ChangeEstimate,
@@ -125,17 +124,8 @@ _ENGINES = {
         "e_bh",
         "strength",
     ),
-    "day_effect": (
-        "CONTAMINATED",
-        "PLAIN",
-        "ROBUST",
-        "DayEffect",
-        "DayEffectPaths",
-        "DayEffectSettings",
-        "day_effect_paths",
-        "day_prior",
-        "fit_prior",
-    ),
+    "day_effect": ("DayEffectPaths", "day_effect_paths", "fit_prior"),
+    "days": ("CONTAMINATED", "NARROW", "PLAIN", "ROBUST", "DayEffect", "DayEffectSettings", "day_prior"),
     "day_effect_state": (
         "DayEffectState",
         "DayEffectStep",
@@ -223,6 +213,7 @@ def __getattr__(name: str) -> Any:
 __all__ = [
     "CONTAMINATED",
     "LEVEL",
+    "NARROW",
     "PLAIN",
     "ROBUST",
     "ChangeEstimate",

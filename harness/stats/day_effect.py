@@ -2,127 +2,27 @@
 
 Every probe's chance is predicted from all earlier runs. A run is compared under "as predicted" and under
 several drops, everywhere or in few probes, each averaged over what the day may have done to all probes at once: moved
-them together, or lost some of their answers. The ratios feed Shiryaev-Roberts sums. `day_effect_paths` does many
-years at once.
+them together, or lost some of their answers. How far apart ordinary days lie is learnt from the runs before.
+The ratios feed Shiryaev-Roberts sums. `day_effect_paths` does many years at once.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from math import log
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 from scipy.special import betaln, expit
 
+from harness.stats.days import DayEffectSettings, Nodes, day_nodes, learn_spread
 from harness.stats.intervals import Floats
 
-VERSION = 2
+VERSION = 3
 """Version of the rule. A change that could alter any e raises it, and stored states are replayed."""
 
 _BLOCK = 1 << 15
 """Numbers held at once while integrating over the day's effect: few enough for the processor's cache."""
-
-_LOST = (0.01, 0.03, 0.05, 0.08, 0.11, 0.15, 0.19, 0.24, 0.30, 0.37, 0.45, 0.55)
-"""Shares of lost answers at which a bad day is weighed: as close as a run of a thousand answers can tell apart."""
-
-
-@dataclass(frozen=True, slots=True)
-class DayEffect:
-    """One part of the prior of what a day does: a normal effect on the logit of every probe, and answers lost."""
-
-    weight: float
-    sd: float
-    nodes: int = 11
-    """Gauss-Hermite nodes; a wide part needs more, because the answers of a run tell effects apart."""
-    lost: float = 0.0
-    """Mean of an exponential share of all right answers that such a day loses at random; 0: none. Not used
-    when looking for a rise, which lost answers cannot feign."""
-
-
-BAD_DAYS = 0.05
-"""Share of days that are foreseen to lose answers at random (timeouts, outages, cut replies)."""
-
-LOST = 0.04
-"""Mean share of right answers that they lose."""
-
-
-def day_prior(sd: float, bad_days: float = BAD_DAYS, lost: float = LOST) -> tuple[DayEffect, ...]:
-    """Return a prior that one bad day cannot get the better of.
-
-    Args:
-        sd: Of an ordinary day's effect on the logit of every probe.
-        bad_days: Share of days that lose answers at random besides.
-        lost: Mean share that they lose.
-    """
-    return DayEffect(1 - bad_days, sd), DayEffect(bad_days, sd, 5, lost)
-
-
-ROBUST = day_prior(0.3)
-PLAIN = (DayEffect(1.0, 0.25),)
-"""No bad days: kept to show what they do."""
-CONTAMINATED = (DayEffect(0.9, 0.25), DayEffect(0.1, 1.25, 41))
-"""One day in ten is five times as far off on the logit: kept to show that this does not help."""
-
-
-@dataclass(frozen=True, slots=True)
-class DayEffectSettings:
-    """What is fixed, and published, before the first run."""
-
-    effects: tuple[DayEffect, ...] = ROBUST
-    direction: Literal["down", "up"] = "down"
-    losses: tuple[float, ...] = (0.03, 0.06, 0.12, 0.25, 0.35)
-    """Shares of right answers lost everywhere, looked for."""
-    shifts: tuple[float, ...] = (0.3, 0.6)
-    """Drops of the logit everywhere, looked for."""
-    sparse_losses: tuple[float, ...] = (0.5, 0.9)
-    """Shares of right answers lost by the probes hit, in the channel for changes in few."""
-    sparse_share: float = 0.1
-    """Share of probes hit, before anything is known of them."""
-    forgetting: float = 0.02
-    """Chance per run that what was learnt of which probes are hit is void, because the change began only now."""
-    burn_in: int = 7
-    """Runs before the first one that counts; the prior of the probes is fitted to them."""
-    prior: tuple[float, float] | None = None
-    """Beta prior of a probe, fixed beforehand; None: by maximum likelihood on the burn-in."""
-
-    def __post_init__(self) -> None:
-        weights = [effect.weight for effect in self.effects]
-        if not weights or min(weights) <= 0 or abs(sum(weights) - 1) > 1e-9:
-            raise ValueError(f"weights of the day's effect must be positive and sum to 1, got {weights}")
-        if any(effect.sd < 0 or effect.nodes < 1 or not 0 <= effect.lost < 1 for effect in self.effects):
-            raise ValueError(
-                "the day's effect needs sd >= 0, at least one node and a lost share within 0 .. 1"
-            )
-        shares = (*self.losses, *self.sparse_losses, self.sparse_share, self.forgetting)
-        if not self.losses or not self.sparse_losses or not all(0 < share < 1 for share in shares):
-            raise ValueError(f"losses, shares and forgetting must lie strictly between 0 and 1, got {shares}")
-        if not all(shift > 0 for shift in self.shifts) or self.burn_in < 1:
-            raise ValueError("shifts must be positive and burn_in at least 1")
-        if self.prior is not None and min(self.prior) <= 0:
-            raise ValueError(f"the prior must be positive, got {self.prior}")
-
-    @property
-    def n_dense(self) -> int:
-        """How many drops everywhere are looked for; those in few probes come after them."""
-        return len(self.losses) + len(self.shifts)
-
-    @property
-    def n_alternatives(self) -> int:
-        """How many drops are looked for."""
-        return self.n_dense + len(self.sparse_losses)
-
-
-@dataclass(frozen=True, slots=True)
-class Nodes:
-    """The prior of what a day does, as points with weights."""
-
-    at: Floats
-    """Effect on the logit."""
-    lost: Floats
-    """Share of right answers lost."""
-    log_weight: Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,29 +37,6 @@ class DayEffectPaths:
     """Log of the mean over all: what the alarm looks at."""
     day: Floats
     """Posterior mean of the day's effect under no change, logit; NaN before the first run that counts."""
-
-
-def day_nodes(settings: DayEffectSettings) -> Nodes:
-    """Return the quadrature points of the prior of what a day does."""
-    at, lost, weights = [], [], []
-    for effect in settings.effects:
-        x, w = np.polynomial.hermite_e.hermegauss(effect.nodes if effect.sd else 1)
-        shares, mass = _lost_shares(effect.lost if settings.direction == "down" else 0.0)
-        at.append(np.repeat(effect.sd * x[None], len(shares), axis=0).ravel())
-        lost.append(np.repeat(shares, len(x)))
-        weights.append((effect.weight * mass[:, None] * w / w.sum()).ravel())
-    kept = np.concatenate(weights) > 0
-    return Nodes(np.concatenate(at)[kept], np.concatenate(lost)[kept], np.log(np.concatenate(weights)[kept]))
-
-
-def _lost_shares(mean: float) -> tuple[Floats, Floats]:
-    """Return shares of lost answers and the mass that an exponential law with this mean has around each."""
-    if not mean:
-        return np.zeros(1), np.ones(1)
-    shares = np.array(_LOST)
-    edges = np.concatenate([[0.0], (shares[1:] + shares[:-1]) / 2, [1.0]])
-    mass = np.exp(-edges[:-1] / mean) - np.exp(-edges[1:] / mean)
-    return shares, mass / mass.sum()
 
 
 def fit_prior(successes: npt.ArrayLike, trials: npt.ArrayLike) -> tuple[float, float]:
@@ -209,8 +86,10 @@ def changed_odds(q: Floats, log_hit: Floats, settings: DayEffectSettings) -> Flo
     return np.stack(whole, axis=1)
 
 
-def run_ratios(x: Floats, r: Floats, odds: Floats, nodes: Nodes) -> tuple[Floats, Floats]:
-    """Return the log ratios of one run for every drop, and the day's effect under no change.
+def run_ratios(
+    x: Floats, r: Floats, odds: Floats, nodes: Nodes, log_spread: Floats | None = None
+) -> tuple[Floats, Floats, Floats]:
+    """Return the log ratios of one run for every drop, and what it says of its day under no change.
 
         e(alt) = int prod_k Bin(x_k; r_k, (1-l) expit(logit q'_k + z)) dP(z, l) / the same with q_k
 
@@ -219,10 +98,13 @@ def run_ratios(x: Floats, r: Floats, odds: Floats, nodes: Nodes) -> tuple[Floats
         r: Trials, 0 where missing.
         odds: From `changed_odds`.
         nodes: Of the prior of z and l.
+        log_spread: Log weight of each spread, shape (streams, spreads), from `learn_spread`; None: as at first.
 
     Returns:
-        Shapes (streams, alternatives) and (streams,): the latter the posterior mean of z.
+        Log ratios, shape (streams, alternatives); posterior mean of z, shape (streams,); log likelihood of the run
+        under no change in each spread, shape (streams, spreads), up to a constant of the stream.
     """
+    spread = nodes.log_spread[None] if log_spread is None else log_spread
     wrong = r - x
     gain = (x[:, None, :] * np.log(odds)).sum(-1)
     effects, place = np.unique(nodes.at, return_inverse=True)
@@ -237,10 +119,12 @@ def run_ratios(x: Floats, r: Floats, odds: Floats, nodes: Nodes) -> tuple[Floats
         few = np.take_along_axis(odds, order[:, None, :], axis=-1)
         scale = nodes.lost[bad] * np.exp(nodes.at[bad])
         logs[..., bad] += _log_products(few, np.take_along_axis(wrong, order, axis=-1), scale)
-    logs += nodes.log_weight
-    whole = np.logaddexp.reduce(logs, axis=-1)
-    day = (np.exp(logs[:, 0] - whole[:, :1]) * nodes.at).sum(-1)
-    return whole[:, 1:] - whole[:, :1], day
+    weighted = logs[..., None, :] + nodes.log_weight
+    top = weighted.max(-1)
+    each = np.log(np.exp(weighted - top[..., None]).sum(-1)) + top
+    whole = np.logaddexp.reduce(each + spread[:, None, :], axis=-1)
+    told = np.exp(weighted[:, 0] + spread[..., None] - whole[:, :1, None]).sum(1)
+    return whole[:, 1:] - whole[:, :1], (told * nodes.at).sum(-1), each[:, 0]
 
 
 def learn_hits(log_hit: Floats, x: Floats, r: Floats, q: Floats, settings: DayEffectSettings) -> Floats:
@@ -291,6 +175,7 @@ def day_effect_paths(
     right, asked = np.zeros((2, streams, probes))
     sums = np.full((streams, fixed.n_alternatives), -np.inf)
     log_hit = np.zeros((streams, len(fixed.sparse_losses), probes))
+    log_spread = np.tile(nodes.log_spread, (streams, 1))
     dense, sparse, both, day = np.full((4, streams, runs), -np.inf)
     day[:] = np.nan
     a = b = np.ones((streams, 1))
@@ -303,7 +188,9 @@ def day_effect_paths(
             a, b = (np.array(side)[:, None] for side in zip(*fitted, strict=True))
         if run >= fixed.burn_in:
             q = (right + a) / (asked + a + b)
-            ratios, day[:, run] = run_ratios(now, each, changed_odds(q, log_hit, fixed), nodes)
+            odds = changed_odds(q, log_hit, fixed)
+            ratios, day[:, run], log_null = run_ratios(now, each, odds, nodes, log_spread)
+            log_spread = learn_spread(log_spread, log_null, nodes, fixed)
             sums = np.logaddexp(sums, 0.0) + ratios
             log_hit = learn_hits(log_hit, now, each, q, fixed)
             dense[:, run], sparse[:, run], both[:, run] = log_means(sums, fixed)

@@ -9,15 +9,13 @@ import numpy as np
 
 from harness.stats.day_effect import (
     VERSION,
-    DayEffect,
-    DayEffectSettings,
     changed_odds,
-    day_nodes,
     fit_prior,
     learn_hits,
     log_means,
     run_ratios,
 )
+from harness.stats.days import DayEffectSettings, day_nodes, learn_spread, settings_of
 from harness.stats.intervals import Floats
 from harness.stats.normal_scores import PARTS, as_parts
 from harness.stats.packing import Frame
@@ -39,6 +37,8 @@ class DayEffectState:
     """Fixed when the burn-in ends."""
     sums: tuple[float, ...] = ()
     """Log Shiryaev-Roberts sums, drops everywhere before drops in few; empty before the first run that counts."""
+    log_spread: tuple[float, ...] = ()
+    """Log weight of each spread of the days; empty before the first run that counts."""
     hits: bytes = b""
     """Log evidence that each probe is among the few hit: little-endian doubles, sparse drops x probes."""
 
@@ -86,9 +86,10 @@ def step_day_effect(
 
     Hypothesis: given what the day did, answers are independent, each probe keeps its chance, and what days do is
     drawn anew from the prior: an effect z on the logit of all probes and, on a bad day, a share l of right answers
-    lost at random. With q_k = (S_k + a) / (n_k + a + b) from all *earlier* runs, every drop's ratio e (see
-    `run_ratios`) enters S <- (1 + S) e, and the sums are averaged. Drops in few probes weigh each probe by what
-    earlier runs say of its being hit (`learn_hits`). As every weight is fixed before the run and day effects are
+    lost at random. How wide z lies is a mixture whose weights follow from the runs before (`learn_spread`). With
+    q_k = (S_k + a) / (n_k + a + b) from all *earlier* runs, every drop's ratio e (see `run_ratios`) enters
+    S <- (1 + S) e, and the sums are averaged. Drops in few probes weigh each probe by what earlier runs say of its
+    being hit (`learn_hits`). As every weight is fixed before the run and day effects are
     integrated out above and below alike, E[e] = 1 while the hypothesis holds, so that S - t is a martingale and
     S reaches H / alpha within H runs with probability at most alpha.
 
@@ -129,13 +130,16 @@ def step_day_effect(
     a, b = prior = state.prior or fixed.prior or fit_prior(right / PARTS, asked)
     q = (right / PARTS + a) / (asked + a + b)
     x, r, log_hit = parts[None] / PARTS, each[None].astype(np.float64), state.log_hit()[None]
-    ratios, day = run_ratios(x, r, changed_odds(q[None], log_hit, fixed), day_nodes(fixed))
+    nodes = day_nodes(fixed)
+    log_spread = np.array([state.log_spread]) if state.log_spread else nodes.log_spread[None]
+    ratios, day, log_null = run_ratios(x, r, changed_odds(q[None], log_hit, fixed), nodes, log_spread)
     sums = np.array(state.sums) if state.sums else np.full(fixed.n_alternatives, -np.inf)
     sums = np.logaddexp(sums, 0.0) + ratios[0]
     after = replace(
         after,
         prior=prior,
         sums=tuple(float(v) for v in sums),
+        log_spread=tuple(learn_spread(log_spread, log_null, nodes, fixed)[0].tolist()),
         hits=learn_hits(log_hit, x, r, q[None], fixed).astype("<f8").tobytes(),
     )
     dense, sparse, mean = (float(v) for v in log_means(sums, fixed))
@@ -143,7 +147,7 @@ def step_day_effect(
 
 
 def restart_day_effect(state: DayEffectState) -> DayEffectState:
-    """Return the state with its evidence set back to nothing and what it knows of the probes kept."""
+    """Return the state with its evidence set back to nothing and what it knows of probes and days kept."""
     return replace(state, sums=(), hits=b"")
 
 
@@ -157,6 +161,7 @@ def day_effect_to_bytes(state: DayEffectState) -> bytes:
         "asked": state.asked,
         "prior": state.prior,
         "sums": state.sums,
+        "log_spread": state.log_spread,
     }
     return _FRAME.seal(header, state.hits)
 
@@ -170,15 +175,7 @@ def day_effect_from_bytes(stored: bytes) -> DayEffectState:
     """
     header, hits = _FRAME.open(stored)
     try:
-        fields = header["settings"]
-        settings = DayEffectSettings(
-            **(
-                fields
-                | {key: tuple(fields[key]) for key in ("losses", "shifts", "sparse_losses")}
-                | {"effects": tuple(DayEffect(**effect) for effect in fields["effects"])}
-                | {"prior": None if fields["prior"] is None else tuple(fields["prior"])}
-            )
-        )
+        settings = settings_of(header["settings"])
         if len(hits) not in (0, 8 * len(settings.sparse_losses) * header["n_probes"]):
             raise ValueError(f"{len(hits)} bytes of evidence on {header['n_probes']} probes")
         return DayEffectState(
@@ -189,6 +186,7 @@ def day_effect_from_bytes(stored: bytes) -> DayEffectState:
             asked=tuple(header["asked"]),
             prior=None if header["prior"] is None else (header["prior"][0], header["prior"][1]),
             sums=tuple(header["sums"]),
+            log_spread=tuple(header["log_spread"]),
             hits=hits,
         )
     except (KeyError, TypeError, IndexError, ValueError) as problem:

@@ -16,7 +16,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import betaln, expit
 
-from harness.stats.day_effect import DayEffect, DayEffectSettings, Nodes, day_nodes, fit_prior, run_ratios
+from harness.stats.day_effect import fit_prior, run_ratios
+from harness.stats.days import NARROW, DayEffectSettings, Nodes, day_nodes, settings_of
 from harness.stats.intervals import Floats
 from harness.stats.normal_scores import PARTS, as_parts
 from harness.stats.packing import Frame
@@ -37,7 +38,7 @@ class NewLevelsState:
     """All that the next run needs: sums per probe, the latest runs, and the evidence for each first run."""
 
     settings: DayEffectSettings
-    """Of the day's effect, the burn-in and the prior; the drops in it are not used."""
+    """Of the day's effect, the burn-in and the prior; drops and learning of the spread are not used."""
     n_probes: int
     runs: int = 0
     right: tuple[int, ...] = ()
@@ -79,7 +80,7 @@ def start_new_levels(n_probes: int, settings: DayEffectSettings | None = None) -
     if n_probes < 1:
         raise ValueError(f"a stream needs at least one probe, got {n_probes}")
     return NewLevelsState(
-        settings or DayEffectSettings(), n_probes, right=(0,) * n_probes, asked=(0,) * n_probes
+        settings or DayEffectSettings(spreads=NARROW), n_probes, right=(0,) * n_probes, asked=(0,) * n_probes
     )
 
 
@@ -182,7 +183,7 @@ def _grow(
     q = ((right + a) / (asked + a + b))[:, None]
     before = (right[:, None] - h + a[:, None]) / (asked[:, None] - n + (a + b)[:, None])
     chances = np.concatenate([q, predicted(h, n, q, before)], axis=1)
-    ratios, _ = run_ratios(now[:, 0], now[:, 1], chances / (1 - chances), nodes)
+    ratios, _, _ = run_ratios(now[:, 0], now[:, 1], chances / (1 - chances), nodes)
     more = h + now[:, None, 0] - (n + now[:, None, 1]) * before
     return log_e + ratios, more.sum(-1) < 0
 
@@ -205,7 +206,7 @@ def new_levels_paths(
     Returns:
         Shape (streams, runs); -inf before the first run that counts.
     """
-    fixed = settings or DayEffectSettings()
+    fixed = settings or DayEffectSettings(spreads=NARROW)
     x = np.asarray(successes, dtype=np.float64)
     r = np.broadcast_to(np.asarray(trials, dtype=np.float64), x.shape)
     if x.ndim != 3 or (x > r).any() or (x < 0).any():
@@ -245,15 +246,7 @@ def new_levels_from_bytes(stored: bytes) -> NewLevelsState:
     """
     header, _ = _FRAME.open(stored)
     try:
-        fields = header["settings"]
-        settings = DayEffectSettings(
-            **(
-                fields
-                | {key: tuple(fields[key]) for key in ("losses", "shifts", "sparse_losses")}
-                | {"effects": tuple(DayEffect(**effect) for effect in fields["effects"])}
-                | {"prior": None if fields["prior"] is None else tuple(fields["prior"])}
-            )
-        )
+        settings = settings_of(header["settings"])
         latest = tuple((tuple(x), tuple(r)) for x, r in header["latest"])
         sizes = {len(side) for run in latest for side in run} | {len(header["right"]), len(header["asked"])}
         if sizes != {header["n_probes"]} or len(header["log_e"]) != len(latest):

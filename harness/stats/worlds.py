@@ -32,6 +32,9 @@ class World:
     """Logit shift on two days in seven."""
     bad_days: float = 0.0
     """Share of days on which an exponentially distributed share of answers (mean 4%) is lost."""
+    worse_days: float = 0.0
+    """Share of days on which every probe's logit is lower by `worse`."""
+    worse: float = 1.0
     near_deterministic: bool = False
     """Nine probes in ten always right, the rest nearly so."""
 
@@ -100,7 +103,10 @@ def draw_day_effects(world: World, years: int, runs: int, rng: np.random.Generat
     rho = world.autocorrelation
     for run in range(1, runs):
         fresh[:, run] = rho * fresh[:, run - 1] + np.sqrt(1 - rho * rho) * fresh[:, run]
-    return world.day_sd * fresh + world.weekend * (np.arange(runs) % 7 >= 5)
+    shift: Floats = world.day_sd * fresh + world.weekend * (np.arange(runs) % 7 >= 5)
+    if world.worse_days:
+        shift -= world.worse * (rng.random((years, runs)) < world.worse_days)
+    return shift
 
 
 def draw_years(
@@ -132,7 +138,7 @@ def draw_years(
     right = np.empty((years, runs, probes), dtype=np.int16)
     for run in range(runs):  # one run of all years at a time keeps the memory small
         chance = after if run >= change.first_run else before
-        if world.day_sd or world.weekend:
+        if world.day_sd or world.weekend or world.worse_days:
             inner = (chance > 0) & (chance < 1)
             moved = expit(logit(np.where(inner, chance, 0.5)) + shift[:, run, None])
             chance = np.where(inner, moved, chance)
