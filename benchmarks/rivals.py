@@ -1,11 +1,12 @@
-"""Our detectors beside others', on the same simulated answers: false claims per null year, and runs to detect.
+"""Our detectors beside others', on the same simulated answers: false claims per null year, runs and calls to detect.
 
-`python -m benchmarks.rivals` prints the tables of docs/validation/rivals.md. river and dedrift are used where they are
-installed (`pip install '.[rivals]'`, best in an environment of its own) and said to be absent where not.
+`python -m benchmarks.rivals` prints the tables of docs/validation/rivals.md. river, dedrift and model-equality-testing
+are used where they are installed (that page says how, best in an environment of its own) and said to be absent if not.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from importlib import import_module
@@ -19,6 +20,7 @@ import numpy.typing as npt
 from scipy.optimize import brentq
 from scipy.stats import norm
 
+from benchmarks.rivals_identity import b3it, mmd_hamming, model_equality, model_equality_corrected
 from harness.stats import alarm_threshold, day_effect_paths, score_paths
 from harness.stats.worlds import QUIET, WORLDS, Border, Change, Tallies, draw_border_counts, draw_years
 from tests.engine_figures import CHANGES, rng_for, stream_evidence
@@ -27,10 +29,19 @@ from tests.robust_figures import share
 
 Floats = npt.NDArray[np.float64]
 Alarms = npt.NDArray[np.float64]
-"""The number, from 1, of the run with the first alarm of each year; infinite where there is none."""
+"""The number, from 1, of the run with the first alarm of each year; infinite where there is none.
+
+A detector that looks within a run gives the part of the run it needed: 30.25 is a quarter of run 31.
+"""
 BASELINE = 7
 DAILY = 0.01 / 365
-YEARS = 40
+NULL_YEARS = 400
+CHANGED_YEARS = 200
+IDENTITY_YEARS = 40
+PACKAGE_YEARS = 20
+"""The first of those, for model-equality-testing itself: each of its permutations takes a millisecond."""
+_AT_ONCE = 20
+"""Years given to the incident tier at a time: few enough for the processor's cache."""
 
 
 def first_run(hit: npt.NDArray[np.bool_]) -> Alarms:
@@ -106,7 +117,7 @@ def cmh(right: Tallies) -> Alarms:
 
 
 def adwin(river: ModuleType) -> Callable[[Tallies], Alarms]:
-    """River's ADWIN with its defaults, fed every answer."""
+    """River's ADWIN with its defaults, fed every answer, its alarm at the answer that raised it."""
 
     def run(right: Tallies) -> Alarms:
         out = np.full(len(right), np.inf)
@@ -115,7 +126,7 @@ def adwin(river: ModuleType) -> Callable[[Tallies], Alarms]:
             for number, answer in enumerate(answers.ravel().tolist()):
                 detector.update(answer)
                 if detector.drift_detected:
-                    out[year] = number // right.shape[2] + 1
+                    out[year] = (number + 1) / right.shape[2]
                     break
         return out
 
@@ -148,13 +159,17 @@ def dedrift_rates(detectors: ModuleType) -> Callable[[Tallies], Alarms]:
 
 def detectors() -> tuple[dict[str, Callable[[Tallies], Alarms]], list[str]]:
     """Return what is compared, and what is absent and why."""
-    kept: dict[int, Floats] = {}
+    kept: list[tuple[Tallies, Floats]] = []
 
     def statistic(right: Tallies) -> Floats:
         """Compute once for both levels."""
-        if id(right) not in kept:
-            kept[id(right)] = day_effect_paths(right, 1).log_e
-        return kept[id(right)]
+        if not kept or kept[0][0] is not right:
+            parts = [
+                day_effect_paths(right[start : start + _AT_ONCE], 1).log_e
+                for start in range(0, len(right), _AT_ONCE)
+            ]
+            kept[:] = [(right, np.concatenate(parts))]
+        return kept[0][1]
 
     found: dict[str, Callable[[Tallies], Alarms]] = {
         "incident tier (EB-DE), 1%": lambda right: incident(statistic(right), 0.01),
@@ -177,80 +192,80 @@ def detectors() -> tuple[dict[str, Callable[[Tallies], Alarms]], list[str]]:
     return found, absent
 
 
-def false_claims(years: int = YEARS) -> list[str]:
+def false_claims(years: int = NULL_YEARS) -> list[str]:
     """Share of null years with a claim."""
     known, absent = detectors()
-    worlds = [w for w in WORLDS if w.name not in ("near-deterministic suite", "autocorrelation .5")]
-    drawn = [draw_years(w, Change(), rng_for("rivals", w.name), years=years) for w in worlds]
-    rows = [f"| detector | {' | '.join(w.name for w in worlds)} |", "|---|" + "--:|" * len(worlds)]
-    for name, run in known.items():
-        rows.append(
-            f"| {name} | {' | '.join(share(np.asarray(np.isfinite(run(right)))) for right in drawn)} |"
-        )
-        print(f"{name} done", file=sys.stderr, flush=True)
-    return [*rows, *(f"\n{reason}" for reason in absent)]
+    cells: dict[str, list[str]] = {name: [] for name in known}
+    for world in WORLDS:
+        right = draw_years(world, Change(), rng_for("rivals", world.name), years=years)
+        for name, run in known.items():
+            cells[name].append(share(np.asarray(np.isfinite(run(right)))))
+        print(f"{world.name} done", file=sys.stderr, flush=True)
+    return _table("detector", [world.name for world in WORLDS], cells, absent)
 
 
-def detection(years: int = YEARS) -> list[str]:
-    """Median and mean runs to detect, and the share found within 60."""
+def detection(years: int = CHANGED_YEARS) -> list[str]:
+    """Median and mean runs to detect, median calls, and the share found within 60 runs."""
     known, absent = detectors()
-    drawn = [
-        (name, draw_years(QUIET, change, rng_for("rivals", name), years=years, runs=90))
-        for name, change in CHANGES
+    cells: dict[str, list[str]] = {name: [] for name in known}
+    for title, change in CHANGES:
+        right = draw_years(QUIET, change, rng_for("rivals", title), years=years, runs=90)
+        for name, run in known.items():
+            cells[name].append(waited(run(right), right.shape[2]))
+        print(f"{title} done", file=sys.stderr, flush=True)
+    return _table("detector", [title for title, _ in CHANGES], cells, absent)
+
+
+def against_adwin(years: int = CHANGED_YEARS) -> list[str]:
+    """The incident tier and ADWIN, change by change: which of the two needs fewer runs."""
+    known, absent = detectors()
+    lines = [
+        "| change | 1%: sooner / same run / later | 2%: sooner / same run / later |",
+        "|---|--:|--:|",
     ]
-    rows = [f"| detector | {' | '.join(name for name, _ in drawn)} |", "|---|" + "--:|" * len(drawn)]
-    for name, run in known.items():
-        rows.append(f"| {name} | {' | '.join(waited(run(right)) for _, right in drawn)} |")
-        print(f"{name} done", file=sys.stderr, flush=True)
-    return [*rows, *(f"\n{reason}" for reason in absent)]
+    if "river ADWIN" not in known:
+        return [*lines, *(f"\n{reason}" for reason in absent)]
+    for title, change in CHANGES:
+        right = draw_years(QUIET, change, rng_for("rivals", title), years=years, runs=90)
+        theirs = np.ceil(known["river ADWIN"](right))
+        cells = []
+        for alpha in (1, 2):
+            ours = known[f"incident tier (EB-DE), {alpha}%"](right)
+            cells.append(f"{(ours < theirs).sum()} / {(ours == theirs).sum()} / {(ours > theirs).sum()}")
+        lines.append(f"| {' | '.join([title, *cells])} |")
+    return lines
 
 
-def waited(alarm: Alarms, change: int = 30) -> str:
-    """Return median, mean of those found, and share found, as a cell; years with an alarm before are left out."""
+def _table(corner: str, columns: list[str], rows: dict[str, list[str]], absent: list[str]) -> list[str]:
+    """Return a table's lines, and what it lacks."""
+    lines = [f"| {' | '.join([corner, *columns])} |", "|---|" + "--:|" * len(columns)]
+    lines += [f"| {' | '.join([name, *cells])} |" for name, cells in rows.items()]
+    return [*lines, *(f"\n{reason}" for reason in absent)]
+
+
+def waited(alarm: Alarms, calls: int, change: int = 30) -> str:
+    """Return median runs, mean runs of those found, median calls, and share found, as a cell.
+
+    Years with an alarm before the change count as not found, and are left out of the rest.
+    """
     delay = alarm[alarm > change] - change
-    soon = delay[delay <= 60]
+    soon = np.ceil(delay[delay <= 60])
     if not soon.size:
         return "– (0%)"
-    median = np.median(delay)
-    return (
-        f"{'–' if np.isinf(median) else f'{median:.0f}'} / {soon.mean():.1f} ({soon.size / len(alarm):.0%})"
-    )
+    median = float(np.quantile(delay, 0.5, method="inverted_cdf"))
+    runs, asked = ("–", "–") if np.isinf(median) else (f"{np.ceil(median):.0f}", f"{calls * median:,.0f}")
+    return f"{runs} / {soon.mean():.1f} / {asked} ({soon.size / len(alarm):.0%})"
 
 
-def b3it(counts: Tallies, reference: Floats) -> npt.NDArray[np.bool_]:
-    """B3IT's production rule (2602.11083): the mean distance to the reference leaves its last fourteen days, before the
-    latest four, by four of their standard deviations and by .2, three days running.
-    """
-    apart = np.abs(counts / 10 - reference).mean(2)
-    hit = np.zeros(apart.shape, dtype=bool)
-    streak = np.zeros(len(apart))
-    for run in range(9, apart.shape[1]):
-        before = apart[:, max(0, run - 18) : run - 4]
-        off = np.abs(apart[:, run] - before.mean(1))
-        streak = np.where((off > 0.2) & (off > 4 * before.std(1, ddof=1)), streak + 1, 0)
-        hit[:, run] = streak >= 3
-    return hit
-
-
-def mmd_hamming(counts: Tallies, reference: Floats, rng: np.random.Generator) -> npt.NDArray[np.bool_]:
-    """MMD with the Hamming kernel on one-token answers, 199 permutations within prompts, daily at .01."""
-    before = np.rint(reference * 100).astype(np.int64)
-    seen = ((counts / 10 - reference) ** 2).sum(2)
-    pooled = before + counts
-    larger = np.zeros(seen.shape)
-    for _ in range(199):
-        drawn = rng.hypergeometric(pooled, 110 - pooled, 10)
-        larger += ((drawn / 10 - (pooled - drawn) / 100) ** 2).sum(2) >= seen
-    hit: npt.NDArray[np.bool_] = (1 + larger) / 200 <= 0.01
-    return hit
-
-
-def identity(years: int = YEARS) -> list[str]:
+def identity(years: int = IDENTITY_YEARS) -> list[str]:
     """Identity by twenty border inputs, ten answers a day each."""
-    rows = [
-        "| world | NS-SR and rank bets on distances, 1% a year | B3IT's rule | MMD-Hamming, daily .01 |",
-        "|---|--:|--:|--:|",
-    ]
+    os.environ.setdefault("TQDM_DISABLE", "1")  # read on import: no bar for every single permutation
+    absent = []
+    package = torch = None
+    try:
+        package, torch = import_module("model_equality_testing"), import_module("torch")
+    except ImportError as problem:
+        absent.append(f"model-equality-testing: not measured here ({problem})")
     cases: tuple[tuple[str, Border, bool], ...] = (
         ("null", Border(), False),
         ("null, noisy days", Border(day=0.5), False),
@@ -259,24 +274,41 @@ def identity(years: int = YEARS) -> list[str]:
         ("quantised to 4 bits", Border(shift_sd=0.35), True),
         ("30% rerouted", Border(shift_sd=0.35, rerouted=0.3), True),
     )
+    rows: dict[str, list[str]] = {}
+    titles: list[str] = []
     for name, border, changed in cases:
         rng = rng_for("rivals-identity", name)
         counts, reference = draw_border_counts(border, rng, years=years, runs=90 if changed else 372)
         distance = ((counts / 10 - reference) ** 2).sum(2)
-        paths = score_paths(-distance, rng.random(distance.shape))
-        log_e = stream_evidence(paths.p)
-        hits = [
-            log_e >= alarm_threshold(365, 0.01),
-            b3it(counts, reference),
-            mmd_hamming(counts, reference, rng),
+        evidence = stream_evidence(score_paths(-distance, rng.random(distance.shape)).p)
+        alarms = {
+            "NS-SR and rank bets on distances, 1% a year": first_run(evidence >= alarm_threshold(365, 0.01)),
+            "B3IT's rule": first_run(b3it(counts, reference)),
+            "MMD-Hamming, daily .01": first_run(mmd_hamming(counts, reference, rng)),
+        }
+        if package and torch:
+            alarms["model-equality-testing, daily .01"] = model_equality(
+                package,
+                torch,
+                counts[:PACKAGE_YEARS],
+                reference[:PACKAGE_YEARS],
+                rng_for("rivals-package", name),
+            )
+        alarms["its test at .01 / 365"] = model_equality_corrected(
+            counts, reference, rng_for("rivals-corrected", name)
+        )
+        titles = list(alarms)
+        rows[name] = [
+            waited(alarm, 200) if changed else share(np.asarray(np.isfinite(alarm)))
+            for alarm in alarms.values()
         ]
-        cells = [waited(first_run(hit)) if changed else share(np.asarray(hit.any(1))) for hit in hits]
-        rows.append(f"| {name} | {' | '.join(cells)} |")
-    return rows
+        print(f"{name} done", file=sys.stderr, flush=True)
+    return _table("world", titles, rows, absent)
 
 
 TABLES: dict[str, Callable[[], list[str]]] = {
     "detection": detection,
+    "against-adwin": against_adwin,
     "false-claims": false_claims,
     "identity": identity,
 }

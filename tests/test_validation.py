@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import rivals
+from benchmarks import rivals, rivals_identity
 from harness.stats import DayEffectSettings, alarm_threshold, day_effect_paths, follow, tally_p
 from harness.stats.rank_bets import RankBets, bet
-from harness.stats.worlds import QUIET, WORLDS, Change, World, draw_years
+from harness.stats.worlds import QUIET, WORLDS, Border, Change, World, draw_border_counts, draw_years
 from tests import floor_figures, identity_figures, robust_figures, snapshot_figures
 
 PAGES = Path(__file__).parent.parent / "docs" / "validation"
@@ -121,3 +121,39 @@ def test_plug_in_rivals_claim_too_often_on_noisy_days() -> None:
     right = draw_years(noisy, Change(), np.random.default_rng(6), years=100)
     for rival in (rivals.cusum, rivals.glr, rivals.daily_z, rivals.cmh):
         assert np.isfinite(rival(right)).mean() > 0.03
+
+
+def test_the_statistic_from_counts_is_that_of_all_pairs_of_answers() -> None:
+    """The MMD from counts is the mean agreement over pairs of answers to one prompt, within less twice across."""
+    rng = np.random.default_rng(7)
+    sides = [(rng.integers(0, 3, n), rng.integers(0, 2, n)) for n in (20, 14)]
+
+    def agreement(one: int, other: int) -> float:
+        alike = [
+            sides[one][1][i] == sides[other][1][j]
+            for i, prompt in enumerate(sides[one][0])
+            for j, again in enumerate(sides[other][0])
+            if prompt == again and (one != other or i != j)
+        ]
+        return float(np.mean(alike))
+
+    counts = [
+        np.array([[((prompts == p) & (tokens == t)).sum() for t in (0, 1)] for p in range(3)])
+        for prompts, tokens in sides
+    ]
+    expected = agreement(0, 0) - 2 * agreement(0, 1) + agreement(1, 1)
+    assert rivals_identity.mmd(*counts) == pytest.approx(expected)
+
+
+def test_the_corrected_test_of_equality_alarms_when_border_inputs_tip_and_not_before() -> None:
+    """At .01 / 365 it finds a change of the size of 8-bit weights with its first run, in each of two years."""
+    rng = np.random.default_rng(8)
+    counts, reference = draw_border_counts(Border(shift_sd=0.075, first_run=5), rng, years=2, runs=8)
+    assert rivals_identity.model_equality_corrected(counts, reference, rng).tolist() == [6, 6]
+
+
+def test_waits_count_runs_begun_and_calls_made() -> None:
+    """An alarm a fifth into a run took that run and a fifth of its calls; one before the change finds nothing."""
+    assert rivals.waited(np.array([31, 33.2, np.inf, 12]), 100) == "4 / 2.5 / 320 (50%)"
+    assert rivals.waited(np.array([31, np.inf, np.inf]), 100) == "– / 1.0 / – (33%)"
+    assert rivals.waited(np.array([12.0, np.inf]), 100) == "– (0%)"
