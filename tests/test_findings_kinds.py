@@ -324,15 +324,15 @@ def test_a_visit_of_another_model_is_an_incident_of_identity_that_is_over_afterw
     """Days on which many prompts on the brink are answered otherwise are told while they last, and then as over."""
     memory = brink(30, 34, 48, other=0.7)
     (found,) = memory.findings
-    assert (found.tier, found.kind, found.direction) == (Tier.INCIDENT, Kind.IDENTITY, "down")
+    assert (found.tier, found.kind, found.direction) == (Tier.INCIDENT, Kind.IDENTITY, "up")
     assert 30 < found.run_id <= 34
     assert found.effect is not None
-    assert found.effect.unit.startswith("share of near-tie prompts")
-    assert -1 <= found.effect.low <= found.effect.value <= found.effect.high <= 0
+    assert found.effect.unit.startswith("mean squared distance")
+    assert 0 <= found.effect.low <= found.effect.value <= found.effect.high <= 2
     assert found.since is not None
     assert found.since.low_us <= START_US + 30 * DAY_US <= found.since.high_us
     assert "consistent with another model" in found.headline
-    assert "points" in found.headline
+    assert "moved away from the reference, by +" in found.headline
     assert "stats.new_levels/" in found.makers
     assert found.standing is Standing.OVER
     (event,) = memory.events
@@ -341,11 +341,11 @@ def test_a_visit_of_another_model_is_an_incident_of_identity_that_is_over_afterw
 
 
 def test_another_model_that_stays_is_an_incident_first_and_confirmed_by_the_distance() -> None:
-    """Falling agreement is confirmed by a growing distance from the reference, though their signs differ."""
+    """What the fast tier tells of another model the lasting one confirms, in the same direction and unit."""
     memory = brink(30, 99, 60, other=0.7)
     incident = next(found for found in memory.findings if found.tier is Tier.INCIDENT)
     lasting = next(found for found in memory.findings if found.tier is Tier.PERSISTENT)
-    assert (incident.direction, lasting.direction) == ("down", "up")
+    assert (incident.direction, lasting.direction) == ("up", "up")
     assert incident.run_id < lasting.run_id
     assert incident.standing is Standing.CONFIRMED
 

@@ -10,12 +10,14 @@ import numpy as np
 
 from harness.claims import Finding, Standing, Tier
 from harness.findings.explain import Alarm, Direction, Scene, baseline, dated, explain
-from harness.findings.history import History, Point, agreement
+from harness.findings.history import History, Point
 from harness.findings.ledger import UPWARDS, Ledger
 from harness.findings.scores import Layout, RunTallies, Score
 from harness.findings.state import StreamState, after_incident, log_average, rebuilt
 from harness.findings.streams import Signal, Stream
 
+LATEST = 2
+"""Runs that tell whether an incident of identity moved away from the reference or back."""
 Key = tuple[str, str]
 """(name, definition) of a stream."""
 
@@ -75,14 +77,6 @@ class Turn:
             self._points[group] = _points(group, self.steps, self.run, self.ledger, self.history)
         return self._points[group]
 
-    def counted_by(self, stream: Stream, tier: Tier) -> dict[str, list[Point]]:
-        """Return the runs as `points` does, with what a tier counts of a stream and of its like."""
-        points = self.points(stream.group)
-        if tier is Tier.PERSISTENT or stream.signal is not Signal.IDENTITY:
-            return points
-        alike = {each.name for each in self.ledger.streams if each.signal is Signal.IDENTITY}
-        return {name: agreement(runs) if name in alike else runs for name, runs in points.items()}
-
     def counted(self, stream: Stream) -> bool:
         """Say whether this run moved a stream's evidence."""
         step = self.steps.get((stream.name, stream.definition))
@@ -97,7 +91,7 @@ class Turn:
     def raised(self, alarm: Alarm) -> tuple[Finding, list[Point]]:
         """Return the finding that an alarm makes, and the runs of the stream's present baseline."""
         stream = alarm.stream
-        points = self.counted_by(stream, alarm.tier)
+        points = self.points(stream.group)
         mine = baseline(points.get(stream.name, []), self.current[stream.name, stream.definition].since_us)
         effect, since = dated(alarm, mine, self.level)
         scene = Scene(
@@ -193,11 +187,24 @@ def incidents(turn: Turn, group: str) -> list[Finding]:
         if total < bar or not mine:
             return found
         own, stream, direction = mine[0]
+        if stream.signal is Signal.IDENTITY:
+            direction = _away(turn, stream)
         if not _open_like(turn.known, stream, direction):
             own -= log(turn.ledger.incident_weights[stream.name])
             found.append(turn.raised(Alarm(stream, Tier.INCIDENT, direction, total, own))[0])
         state = after_incident(turn.current[stream.name, stream.definition])
         turn.put(stream, state, "incident")
+
+
+def _away(turn: Turn, stream: Stream) -> Direction:
+    """Return whether the latest runs of an identity stream lie farther from the reference (up) or nearer.
+
+    The prompts of another model move either way, so that their sum does not tell.
+    """
+    state = turn.current[stream.name, stream.definition]
+    runs = baseline(turn.points(stream.group).get(stream.name, []), state.since_us)
+    values = np.array([point.value for point in runs])
+    return "up" if values[-LATEST:].mean() >= values[:-LATEST].mean() else "down"
 
 
 def _open_like(known: Sequence[Finding], stream: Stream, direction: Direction) -> bool:

@@ -86,7 +86,7 @@ def dated(alarm: Alarm, points: Sequence[Point], level: float) -> tuple[Effect |
     """Return how much and since when; the one place that decides from which run a stream begins again."""
     stream = alarm.stream
     n = stream.planned * _mean_coverage(points)
-    return locate(stream, points, alarm.direction, level, n, alarm.tier)
+    return locate(stream, points, alarm.direction, level, n)
 
 
 def _mean_coverage(points: Sequence[Point]) -> float:
@@ -122,11 +122,7 @@ def explain(alarm: Alarm, scene: Scene, effect: Effect | None, since: Since) -> 
     )
     flip = flipped(parts) if stream.signal is Signal.CORRECT and kind is Kind.CAPABILITY else None
     moved = 0.0 if effect is None else effect.value
-    said = (
-        words.identity_incident(stream, alarm.direction, effect, since)
-        if kind is Kind.IDENTITY and alarm.tier is Tier.INCIDENT
-        else words.headline(stream, kind, alarm.direction, lock, effect, since, flip, many)
-    )
+    said = words.headline(stream, kind, alarm.direction, lock, effect, since, flip, many)
     is_lock = lock is not None and kind is Kind.TOPIC_LOCK
     return Finding(
         id=finding_id(scene.period, stream.name, alarm.tier, scene.run.run_id),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import pandas as pd
@@ -22,18 +22,6 @@ class Point:
     u: float = 0.5
     score: Score | None = field(default=None, repr=False)
     """What was taken in, where it was asked for."""
-
-
-def agreement(points: Sequence[Point]) -> list[Point]:
-    """Return an identity stream's runs with what the incident tier counts: the share that agrees with the reference.
-
-    Runs whose step carries no tallies are left out.
-    """
-    return [
-        replace(point, value=sum(point.score.successes) / sum(point.score.trials))
-        for point in points
-        if point.score is not None and any(point.score.trials)
-    ]
 
 
 class History(Protocol):

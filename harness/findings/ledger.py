@@ -23,7 +23,7 @@ from harness.records import JSON, canonical_json, sha256
 from harness.stats import day_effect, days, new_levels, normal_scores, rank_bets
 from harness.suites import Suite
 
-VERSION = 4
+VERSION = 5
 """Version of the rules in this room: raised with any change that can alter a step, an alarm or a finding."""
 REFERENCE_RUNS = 3
 """Runs that make the frozen reference of an identity stream before its first step."""

@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from harness.claims import Effect, Since, Tier
+from harness.claims import Effect, Since
 from harness.findings.history import Point
 from harness.findings.streams import Signal, Stream
 from harness.stats.haar import HaarSettings, estimate_change
@@ -20,20 +20,11 @@ UNITS = {
     Signal.IDENTITY: "mean squared distance from the reference",
     Signal.ANCHOR_FRESH: "share right on fixed minus fresh questions",
 }
-AGREEMENT = "share of near-tie prompts answered as was usual in the reference runs"
-"""What an incident of identity counts: it falls where the distance from the reference grows."""
 METHOD = "haar-t"
 
 
-def unit(signal: Signal, tier: Tier = Tier.PERSISTENT) -> str:
-    """Return what a stream's numbers count."""
-    return AGREEMENT if signal is Signal.IDENTITY and tier is Tier.INCIDENT else UNITS[signal]
-
-
-def bound(signal: Signal, tier: Tier = Tier.PERSISTENT) -> float:
+def bound(signal: Signal) -> float:
     """Return the largest difference a stream's numbers can have."""
-    if signal is Signal.IDENTITY and tier is Tier.INCIDENT:
-        return 1.0
     return 2.0 if signal in (Signal.LOCK, Signal.ANCHOR_FRESH, Signal.IDENTITY) else 1.0
 
 
@@ -43,7 +34,6 @@ def locate(
     direction: Literal["down", "up"],
     level: float,
     n: float,
-    tier: Tier = Tier.PERSISTENT,
 ) -> tuple[Effect | None, Since]:
     """Return the effect and the date of one change in a stream's runs.
 
@@ -56,14 +46,13 @@ def locate(
         direction: of the change.
         level: confidence of both.
         n: mean measured calls a run, for the least spread a rate can have.
-        tier: whose numbers the points are.
     """
     values = np.array([point.value for point in points])
     fixed = HaarSettings(least_sd=1 / max(n, 1.0))
     found = estimate_change(values, direction, level, fixed)
     if found.best is None or found.change is None:
         return None, Since(points[-1].started_us, points[0].started_us, points[-1].started_us, level)
-    limit = bound(stream.signal, tier)
+    limit = bound(stream.signal)
     low = -limit if found.low is None else max(-limit, found.low)
     high = limit if found.high is None else min(limit, found.high)
     effect = Effect(
@@ -71,7 +60,7 @@ def locate(
         min(low, found.change),
         max(high, found.change),
         level,
-        unit(stream.signal, tier),
+        UNITS[stream.signal],
         METHOD,
     )
     dates = [points[place].started_us for place in found.dates if place < len(points)]

@@ -57,7 +57,7 @@ $ harness findings --replay           # make every stream again from its stored 
    (`incident_alpha`), which assumes that calls are independent given ordinary day-to-day differences
    (`incident_day_sd`; one day in twenty may lose answers besides). It watches right answers, and of near-tie prompts
    the share answered with the first token that was usual in the reference runs (those runs themselves are no
-   baseline; an incident's effect is in points of this agreement, while the lasting tier ranks the distance). An
+   baseline). Its prompts may move either way; what is told of them is their distance from the reference. An
    incident is provisional. It is *confirmed* when the persistent tier raises the same stream in the same direction.
    Once at least {later} later runs are compatible with no difference and not with the incident's own, it is *over*
    if several runs lay clearly apart from those before and since, and *withdrawn* if one run alone, or none clearly,

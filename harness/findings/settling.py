@@ -48,12 +48,10 @@ def settled(turn: Turn) -> list[Event]:
 
 def _agrees(other: Finding, incident: Finding) -> bool:
     """Say whether a finding of the persistent tier says what an incident said before."""
-    # Agreement with the reference falls where the distance from it grows.
-    turned = incident.stream.signal == Signal.IDENTITY
     return (
         other.tier is Tier.PERSISTENT
         and other.stream == incident.stream
-        and (other.direction != incident.direction) == turned
+        and other.direction == incident.direction
         and other.since is not None
         and incident.since is not None
         and other.since.high_us >= incident.since.low_us
@@ -76,7 +74,7 @@ def _recovered(turn: Turn, stream: Stream, incident: Finding) -> Event | None:
     """Return that an incident is over, or withdrawn; None while it is neither."""
     if incident.effect is None or incident.since is None:
         return None
-    runs = turn.counted_by(stream, Tier.INCIDENT).get(stream.name, [])
+    runs = turn.points(stream.group).get(stream.name, [])
     # Runs before an earlier alarm are another baseline, unless the stream has begun again only since this incident.
     since_us = turn.current[stream.name, stream.definition].since_us
     points = baseline(runs, since_us if since_us <= incident.since.low_us else 0)
@@ -91,9 +89,10 @@ def _recovered(turn: Turn, stream: Stream, incident: Finding) -> Event | None:
         return None
     if shift.low <= incident.effect.value <= shift.high:
         return None
+    low, high, its = (_shown(stream, each) for each in (shift.low, shift.high, incident.effect.value))
     said = (
-        f"{len(later)} runs after it differ from those before by {100 * shift.low:+.0f} to {100 * shift.high:+.0f} "
-        f"points, which holds no difference and not the {100 * incident.effect.value:+.0f} of the incident"
+        f"{len(later)} runs after it differ from those before by {low} to {high}, which holds no difference and not "
+        f"the {its} of the incident"
     )
     if not _lasted(course, incident.effect.value, turn.level, least):
         return Event(incident.id, Standing.WITHDRAWN, said)
@@ -103,6 +102,11 @@ def _recovered(turn: Turn, stream: Stream, incident: Finding) -> Event | None:
         Standing.OVER,
         f"over since about {over}, after {len(course.during)} runs: {said}. What was told of those runs stands",
     )
+
+
+def _shown(stream: Stream, value: float) -> str:
+    """Return a difference in the stream's own unit."""
+    return f"{value:+.2f}" if stream.signal is Signal.IDENTITY else f"{100 * value:+.0f} points"
 
 
 def _course(points: Sequence[Point], date_us: int, found_us: int) -> _Course:

@@ -9,7 +9,7 @@ from math import exp
 from harness.claims import StreamKey, Verdict
 from harness.findings.alarms import two_sided
 from harness.findings.history import Point
-from harness.findings.locate import unit
+from harness.findings.locate import UNITS
 from harness.findings.streams import Signal, Stream
 from harness.records import JSON
 from harness.stats import Interval
@@ -112,6 +112,6 @@ def _standing(stream: Stream, past: Past, margin: float, level: float) -> Stream
     words = (
         f"the latest {recent} runs against the {len(values) - recent} before: {100 * shift.estimate:+.1f} points "
         f"({level:.0%} interval {100 * shift.low:+.1f} to {100 * shift.high:+.1f}), margin {100 * margin:.0f} points "
-        f"of the {unit(stream.signal)}"
+        f"of the {UNITS[stream.signal]}"
     )
     return StreamStanding(stream.key, verdict, len(mine), shift, margin, e_value, words)

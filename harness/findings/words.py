@@ -132,18 +132,3 @@ def headline(
         else f"{who} {where}: answers to prompts on the brink moved back towards the reference, {tail}: "
         f"consistent with a changed model behind the same name"
     )
-
-
-def identity_incident(stream: Stream, direction: str, effect: Effect | None, since: Since | None) -> str:
-    """Return one plain sentence for an incident of identity: fewer prompts, or more, answered as was usual."""
-    who, where = stream.key.endpoint, f"on {stream.key.suite}"
-    tail = f"{size(effect)} {when(since)}".strip()
-    if direction == "down":
-        return (
-            f"{who} {where}: fewer prompts on the brink are answered with the word that was usual in the reference "
-            f"runs, {tail}: consistent with another model, or other weights or numerics, behind the same name"
-        )
-    return (
-        f"{who} {where}: more prompts on the brink are again answered with the word that was usual in the reference "
-        f"runs, {tail}: consistent with a changed model behind the same name"
-    )
