@@ -28,7 +28,14 @@ from harness.stats import (
     start_day_effect,
     step_day_effect,
 )
-from harness.stats.day_effect import changed_odds, learn_hits, run_ratios
+from harness.stats.day_effect import (
+    changed_odds,
+    fit_levels,
+    learn_hits,
+    levels_before,
+    predicted_chances,
+    run_ratios,
+)
 from harness.stats.days import NARROW, day_nodes, learn_spread
 from harness.stats.worlds import QUIET, World, draw_years
 from harness.stats.worlds import Change as Shift
@@ -238,9 +245,9 @@ def test_a_new_period_forgets_the_evidence_and_keeps_the_probes() -> None:
     trials = np.ones_like(right)
     state, _ = stepped(right[:30], trials[:30], DayEffectSettings())
     again, step = step_day_effect(restart_day_effect(state), right[30], trials[30])
-    assert (again.right, again.prior) == (
+    assert (again.right, again.levels) == (
         step_day_effect(state, right[30], trials[30])[0].right,
-        state.prior,
+        state.levels,
     )
     assert step.log_e < 3
 
@@ -257,6 +264,30 @@ def test_the_prior_is_the_likeliest_of_the_grid() -> None:
             assert scipy_stats.betabinom.logpmf(s, n, mean * size, (1 - mean) * size).sum() <= best + 1e-6
     assert a / (a + b) == pytest.approx(0.6, abs=0.05)
     assert 1.5 <= a + b <= 4
+
+
+def test_the_mixture_of_chances_predicts_what_comes_next() -> None:
+    """Of 4,000 probes, half always right and half Beta(2, 1), groups with the same count do as well next as predicted."""
+    rng = np.random.default_rng(7)
+    chances = np.where(np.arange(4_000) % 2, 1.0, rng.beta(2, 1, 4_000))
+    s, n = rng.binomial(14, chances).astype(float), np.full(4_000, 14.0)
+    weights = fit_levels(s, n)
+    assert weights.sum() == pytest.approx(1)
+    predicted = predicted_chances(weights, s, n)
+    for count in (5, 8, 11, 13, 14):
+        here = s == count
+        error = np.sqrt((chances[here] * (1 - chances[here])).mean() / here.sum())
+        assert predicted[here].mean() == pytest.approx(chances[here].mean(), abs=4 * error + 0.015)
+    assert (predicted[s == 14] > 0.985).all()
+
+
+def test_a_prior_that_was_fixed_is_used_in_place_of_the_fit() -> None:
+    """With Beta(6, 2) the chance after 3 of 4 is 9 of 12, whatever the other probes did."""
+    fixed = DayEffectSettings(prior=(6.0, 2.0))
+    weights = levels_before(7, fixed, np.zeros(5), np.full(5, 7.0))
+    assert weights is not None
+    assert predicted_chances(weights, np.array([3.0]), np.array([4.0]))[0] == pytest.approx(0.75, abs=1e-3)
+    assert levels_before(8, fixed, np.zeros(5), np.full(5, 8.0)) is None
 
 
 def test_a_drop_is_found_within_days() -> None:

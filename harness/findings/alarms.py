@@ -11,7 +11,7 @@ import numpy as np
 from harness.claims import Finding, Standing, Tier
 from harness.findings.explain import Alarm, Direction, Scene, baseline, dated, explain
 from harness.findings.history import History, Point
-from harness.findings.ledger import UPWARDS, Ledger
+from harness.findings.ledger import INCIDENT_UPWARDS, UPWARDS, Ledger
 from harness.findings.scores import Layout, RunTallies, Score
 from harness.findings.state import StreamState, after_incident, log_average, rebuilt
 from harness.findings.streams import Signal, Stream
@@ -134,11 +134,12 @@ def two_sided(stream: Stream, log_down: float, log_up: float) -> float:
 def incident_evidence(stream: Stream, log_down: float, log_up: float) -> float:
     """Return the log of a stream's evidence for an incident either way.
 
-    A drop and a rise are looked for apart and averaged; identity is looked at once, and its two are parts of one sum.
+    A drop and a rise are looked for apart and averaged, with most of the weight on the drop; identity is looked at
+    once, and its two are parts of one sum.
     """
     if stream.signal is Signal.IDENTITY:
         return log_average([(1.0, log_down), (1.0, log_up)])
-    return log_average([(0.5, log_down), (0.5, log_up)])
+    return log_average([(1 - INCIDENT_UPWARDS, log_down), (INCIDENT_UPWARDS, log_up)])
 
 
 def persistent(turn: Turn, group: str) -> list[Finding]:

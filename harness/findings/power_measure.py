@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.findings.explain import Direction
-from harness.findings.ledger import SETTINGS
+from harness.findings.ledger import INCIDENT_UPWARDS, SETTINGS
 from harness.findings.scores import Floats, Layout
 from harness.findings.state import day_settings
 from harness.findings.streams import Signal, Stream
@@ -90,7 +90,7 @@ class Measure:
         """Return the log of a stream's evidence in the incident tier after each run, shape (worlds, runs)."""
         right = self._right[stream.name]
         down, up = (day_effect_paths(right, self._samples, day_settings(stream, way)).log_e for way in WAYS)
-        both: Floats = np.logaddexp(down, up) - log(2)
+        both: Floats = np.logaddexp(log(1 - INCIDENT_UPWARDS) + down, log(INCIDENT_UPWARDS) + up)
         return both
 
 

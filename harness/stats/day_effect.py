@@ -18,7 +18,7 @@ from scipy.special import betaln, expit
 from harness.stats.days import DayEffectSettings, Nodes, day_nodes, learn_spread
 from harness.stats.intervals import Floats
 
-VERSION = 3
+VERSION = 4
 """Version of the rule. A change that could alter any e raises it, and stored states are replayed."""
 
 _BLOCK = 1 << 15
@@ -60,6 +60,76 @@ def fit_prior(successes: npt.ArrayLike, trials: npt.ArrayLike) -> tuple[float, f
     fit = ((betaln(met[0] + a, met[1] - met[0] + b) - betaln(a, b)) * counts).sum(-1)
     best = np.unravel_index(int(fit.argmax()), fit.shape)
     return float(a[best][0]), float(b[best][0])
+
+
+LEVELS: Floats = expit(np.linspace(-10, 10, 41))
+"""Chances of a right answer that probes may have, before anything is known of one."""
+_SMOOTH = 4.0
+"""Probes' worth of evenness in the fitted mixture, so that no chance is ever thought impossible."""
+_ROUNDS = 40
+
+
+def fit_levels(successes: npt.ArrayLike, trials: npt.ArrayLike) -> Floats:
+    """Return how common each of `LEVELS` is among probes, by maximum likelihood, smoothed.
+
+    Args:
+        successes: Sum of each probe so far, shape (probes,).
+        trials: Answers of each probe; probes without any say nothing.
+
+    Returns:
+        Weights that sum to 1, shape (LEVELS.size,).
+
+    Source: Kiefer and Wolfowitz (1956), Annals of Mathematical Statistics 27, 887-906, by expectation and
+    maximisation (Laird 1978), stopped early from an even start; Efron (2010), Large-Scale Inference, chapter 1.
+    """
+    s, n = np.asarray(successes, dtype=np.float64), np.asarray(trials, dtype=np.float64)
+    met, counts = np.unique(np.stack([s, n]), axis=1, return_counts=True)
+    likely = np.exp(_level_logs(met[0], met[1]))
+    weights = np.full(LEVELS.size, 1 / LEVELS.size)
+    for _ in range(_ROUNDS):
+        joint = likely * weights
+        weights = (counts[:, None] * joint / joint.sum(-1, keepdims=True)).sum(0) + _SMOOTH / LEVELS.size
+        weights /= weights.sum()
+    return weights
+
+
+def predicted_chances(weights: Floats, successes: Floats, trials: Floats) -> Floats:
+    """Return each probe's chance of a right answer given all its earlier ones.
+
+    Args:
+        weights: From `fit_levels`, shape (..., LEVELS.size).
+        successes: Shape (..., probes).
+        trials: Same shape.
+    """
+    joint = np.exp(_level_logs(successes, trials)) * weights[..., None, :]
+    chances: Floats = (joint @ LEVELS) / joint.sum(-1)
+    return chances
+
+
+def levels_before(run: int, settings: DayEffectSettings, successes: Floats, trials: Floats) -> Floats | None:
+    """Return the weights of the levels from a run on, where they are fitted anew: each time a burn-in's runs have gone.
+
+    Args:
+        run: its number, from 0.
+        settings: with the burn-in, and a Beta prior that is used instead if there is one.
+        successes: sum of each probe over all runs before, shape (probes,).
+        trials: answers of each.
+    """
+    if run == 0 or run % settings.burn_in:
+        return None
+    if settings.prior is None:
+        return fit_levels(successes, trials)
+    a, b = settings.prior
+    density: Floats = np.exp(a * np.log(LEVELS) + b * np.log1p(-LEVELS))
+    weights: Floats = density / density.sum()
+    return weights
+
+
+def _level_logs(successes: Floats, trials: Floats) -> Floats:
+    """Return log likelihoods of counts at each level, the largest 0, shape (..., LEVELS.size)."""
+    logs = successes[..., None] * np.log(LEVELS) + (trials - successes)[..., None] * np.log1p(-LEVELS)
+    kept: Floats = logs - logs.max(-1, keepdims=True)
+    return kept
 
 
 def changed_odds(q: Floats, log_hit: Floats, settings: DayEffectSettings) -> Floats:
@@ -178,16 +248,16 @@ def day_effect_paths(
     log_spread = np.tile(nodes.log_spread, (streams, 1))
     dense, sparse, both, day = np.full((4, streams, runs), -np.inf)
     day[:] = np.nan
-    a = b = np.ones((streams, 1))
+    weights = np.full((streams, LEVELS.size), np.nan)
     for run in range(runs):
         now, each = x[:, run].astype(np.float64), r[:, run].astype(np.float64)
         if fixed.direction == "up":
             now = each - now
-        if run == fixed.burn_in:
-            fitted = [fixed.prior or fit_prior(s, n) for s, n in zip(right, asked, strict=True)]
-            a, b = (np.array(side)[:, None] for side in zip(*fitted, strict=True))
+        fitted = [levels_before(run, fixed, s, n) for s, n in zip(right, asked, strict=True)]
+        if fitted[0] is not None:
+            weights = np.array(fitted)
         if run >= fixed.burn_in:
-            q = (right + a) / (asked + a + b)
+            q = predicted_chances(weights, right, asked)
             odds = changed_odds(q, log_hit, fixed)
             ratios, day[:, run], log_null = run_ratios(now, each, odds, nodes, log_spread)
             log_spread = learn_spread(log_spread, log_null, nodes, fixed)

@@ -10,9 +10,10 @@ import numpy as np
 from harness.stats.day_effect import (
     VERSION,
     changed_odds,
-    fit_prior,
     learn_hits,
+    levels_before,
     log_means,
+    predicted_chances,
     run_ratios,
 )
 from harness.stats.days import DayEffectSettings, day_nodes, learn_spread, settings_of
@@ -33,8 +34,8 @@ class DayEffectState:
     right: tuple[int, ...] = ()
     """Successes per probe over all runs, in 60ths; failures if the direction is up."""
     asked: tuple[int, ...] = ()
-    prior: tuple[float, float] | None = None
-    """Fixed when the burn-in ends."""
+    levels: tuple[float, ...] = ()
+    """How common each of `LEVELS` is among the probes, as last fitted; empty during the burn-in."""
     sums: tuple[float, ...] = ()
     """Log Shiryaev-Roberts sums, drops everywhere before drops in few; empty before the first run that counts."""
     log_spread: tuple[float, ...] = ()
@@ -87,13 +88,13 @@ def step_day_effect(
     Hypothesis: given what the day did, answers are independent, each probe keeps its chance, and what days do is
     drawn anew from the prior: an effect z on the logit of all probes and, on a bad day, a share l of right answers
     lost at random. How wide z lies is a mixture whose weights follow from the runs before (`learn_spread`). With
-    q_k = (S_k + a) / (n_k + a + b) from all *earlier* runs, every drop's ratio e (see `run_ratios`) enters
-    S <- (1 + S) e, and the sums are averaged. Drops in few probes weigh each probe by what earlier runs say of its
-    being hit (`learn_hits`). As every weight is fixed before the run and day effects are
-    integrated out above and below alike, E[e] = 1 while the hypothesis holds, so that S - t is a martingale and
-    S reaches H / alpha within H runs with probability at most alpha.
+    q_k the chance of a probe given all *earlier* runs, under a mixture of chances fitted to all probes every so
+    often (`fit_levels`), every drop's ratio e (see `run_ratios`) enters S <- (1 + S) e, and the sums are averaged.
+    Drops in few probes weigh each probe by what earlier runs say of its being hit (`learn_hits`). As every weight is
+    fixed before the run and day effects are integrated out above and below alike, E[e] = 1 while the hypothesis
+    holds, so that S - t is a martingale and S reaches H / alpha within H runs with probability at most alpha.
 
-    Assumptions: those just named, and predictions as good as the fitted Beta prior makes them. Days that are
+    Assumptions: those just named, and predictions as good as the fitted mixture makes them. Days that are
     worse, or worse more often, than the prior says may raise false alarms; hence incidents, to be confirmed or
     withdrawn.
     Direction: `log_e` grows with a drop (a rise, if the settings say up: failures then take the place
@@ -125,10 +126,11 @@ def step_day_effect(
         right=tuple((right + parts).tolist()),
         asked=tuple((asked + each).tolist()),
     )
-    if state.runs < fixed.burn_in:
+    fitted = levels_before(state.runs, fixed, right / PARTS, asked)
+    levels = np.array(state.levels) if fitted is None else fitted
+    if not levels.size:
         return after, DayEffectStep(state.runs + 1, False, -np.inf, -np.inf, -np.inf, None)
-    a, b = prior = state.prior or fixed.prior or fit_prior(right / PARTS, asked)
-    q = (right / PARTS + a) / (asked + a + b)
+    q = predicted_chances(levels, right / PARTS, asked.astype(np.float64))
     x, r, log_hit = parts[None] / PARTS, each[None].astype(np.float64), state.log_hit()[None]
     nodes = day_nodes(fixed)
     log_spread = np.array([state.log_spread]) if state.log_spread else nodes.log_spread[None]
@@ -137,7 +139,7 @@ def step_day_effect(
     sums = np.logaddexp(sums, 0.0) + ratios[0]
     after = replace(
         after,
-        prior=prior,
+        levels=tuple(levels.tolist()),
         sums=tuple(float(v) for v in sums),
         log_spread=tuple(learn_spread(log_spread, log_null, nodes, fixed)[0].tolist()),
         hits=learn_hits(log_hit, x, r, q[None], fixed).astype("<f8").tobytes(),
@@ -159,7 +161,7 @@ def day_effect_to_bytes(state: DayEffectState) -> bytes:
         "runs": state.runs,
         "right": state.right,
         "asked": state.asked,
-        "prior": state.prior,
+        "levels": state.levels,
         "sums": state.sums,
         "log_spread": state.log_spread,
     }
@@ -184,7 +186,7 @@ def day_effect_from_bytes(stored: bytes) -> DayEffectState:
             runs=header["runs"],
             right=tuple(header["right"]),
             asked=tuple(header["asked"]),
-            prior=None if header["prior"] is None else (header["prior"][0], header["prior"][1]),
+            levels=tuple(header["levels"]),
             sums=tuple(header["sums"]),
             log_spread=tuple(header["log_spread"]),
             hits=hits,

@@ -84,9 +84,9 @@ class DayEffectSettings:
     forgetting: float = 0.02
     """Chance per run that what was learnt of which probes are hit is void, because the change began only now."""
     burn_in: int = 7
-    """Runs before the first one that counts; the prior of the probes is fitted to them."""
+    """Runs before the first one that counts, and between fits of what chances probes have."""
     prior: tuple[float, float] | None = None
-    """Beta prior of a probe, fixed beforehand; None: by maximum likelihood on the burn-in."""
+    """Beta prior of a probe's chance, fixed beforehand; None: a mixture fitted to all probes."""
 
     def __post_init__(self) -> None:
         weights = [effect.weight for effect in self.effects]
