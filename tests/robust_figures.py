@@ -1,6 +1,6 @@
 """What the incident tier's detector does in null years and how fast it finds changes, by seeded simulation.
 
-`python -m tests.robust_figures` prints the tables of docs/validation/robust.md (about an hour on one free
+`python -m tests.robust_figures` prints the tables of docs/validation/robust.md (about half an hour on one free
 core); with names, only those. Set OPENBLAS_NUM_THREADS=1 on a busy machine.
 """
 
@@ -64,7 +64,7 @@ def at_each(most: Floats) -> str:
     return " | ".join(share(most >= alarm_threshold(365, alpha)) for alpha in ALPHAS)
 
 
-def null_years(years: int = 1_000) -> list[str]:
+def null_years(years: int = 400) -> list[str]:
     """False alarms of the detector per null year, in the worlds of every table."""
     return _by_world(WORLDS, years)
 

@@ -11,7 +11,7 @@ import numpy as np
 from harness.claims import Finding, Standing, Tier
 from harness.findings.explain import Alarm, Direction, Scene, baseline, dated, explain
 from harness.findings.history import History, Point
-from harness.findings.ledger import INCIDENT_UPWARDS, UPWARDS, Ledger
+from harness.findings.ledger import UPWARDS, Ledger
 from harness.findings.scores import Layout, RunTallies, Score
 from harness.findings.state import StreamState, after_incident, log_average, rebuilt
 from harness.findings.streams import Signal, Stream
@@ -131,15 +131,13 @@ def two_sided(stream: Stream, log_down: float, log_up: float) -> float:
     return log_average([(1 - rise, log_down), (rise, log_up)])
 
 
-def incident_evidence(stream: Stream, log_down: float, log_up: float) -> float:
+def incident_evidence(log_down: float, log_up: float) -> float:
     """Return the log of a stream's evidence for an incident either way.
 
-    A drop and a rise are looked for apart and averaged, with most of the weight on the drop; identity is looked at
-    once, and its two are parts of one sum.
+    Of right answers only a drop is looked for, and there is no evidence of a rise; of identity the two are parts of
+    one sum.
     """
-    if stream.signal is Signal.IDENTITY:
-        return log_average([(1.0, log_down), (1.0, log_up)])
-    return log_average([(1 - INCIDENT_UPWARDS, log_down), (INCIDENT_UPWARDS, log_up)])
+    return log_average([(1.0, log_down), (1.0, log_up)])
 
 
 def persistent(turn: Turn, group: str) -> list[Finding]:
@@ -178,7 +176,7 @@ def incidents(turn: Turn, group: str) -> list[Finding]:
             down, up = state.log_incident(turn.period)
             if max(down, up) > -np.inf:
                 weight = log(turn.ledger.incident_weights[stream.name])
-                both = incident_evidence(stream, down, up)
+                both = incident_evidence(down, up)
                 shares.append((weight + both, stream, "down" if down >= up else "up"))
         total = log_average([(1.0, value) for value, _, _ in shares])
         mine = sorted(

@@ -31,8 +31,6 @@ SHARES = {Signal.LOCK: 3}
 """Parts of a suite's share that a signal gets; one where it is not named. Locks divide theirs over the topics."""
 UPWARDS = {Signal.LOCK: 0.2, Signal.IDENTITY: 0.9}
 """Share of a stream's evidence that is looked for in a rise; half where it is not named."""
-INCIDENT_UPWARDS = 0.2
-"""Share of the incident tier's evidence that is looked for in a rise of right answers."""
 SETTINGS = normal_scores.NormalScoreSettings(temper=0.85)
 """Of normal scores and bets on ranks in every stream. The temper keeps false alarms within twice the budget where
 the days' effects are correlated by .5 (docs/statistics.md)."""
@@ -222,7 +220,7 @@ def _settings(config: Config, suites: Mapping[str, Suite]) -> dict[str, JSON]:
         "settings": {key: _plain(value) for key, value in dataclasses.asdict(SETTINGS).items()},
         "reference_runs": REFERENCE_RUNS,
         "shares": {signal.value: share for signal, share in SHARES.items()},
-        "incident_upwards": INCIDENT_UPWARDS,
+        "incidents": "drops of right answers; who answers",
         "upwards": {signal.value: share for signal, share in UPWARDS.items()},
         "u": "derive_seed('u', run seed, stream) + 0.5, over 2**31",
     }

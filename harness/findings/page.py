@@ -55,8 +55,8 @@ $ harness findings --replay           # make every stream again from its stored 
    The stream then begins again from the estimated date.
 5. **Incidents.** Suites of up to {tallied} questions are watched by a second, fast tier with a budget of its own
    (`incident_alpha`), which assumes that calls are independent given ordinary day-to-day differences
-   (`incident_day_sd`; one day in twenty may lose answers besides). It watches right answers, and of near-tie prompts
-   the share answered with the first token that was usual in the reference runs (those runs themselves are no
+   (`incident_day_sd`; one day in twenty may lose answers besides). It watches for drops of right answers, and of
+   near-tie prompts the share answered with the first token that was usual in the reference runs (those runs themselves are no
    baseline). Its prompts may move either way; what is told of them is their distance from the reference. An
    incident is provisional. It is *confirmed* when the persistent tier raises the same stream in the same direction.
    Once at least {later} later runs are compatible with no difference and not with the incident's own, it is *over*

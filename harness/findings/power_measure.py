@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import log
 from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from harness.findings.explain import Direction
-from harness.findings.ledger import INCIDENT_UPWARDS, SETTINGS
+from harness.findings.ledger import SETTINGS
 from harness.findings.scores import Floats, Layout
 from harness.findings.state import day_settings
 from harness.findings.streams import Signal, Stream
 from harness.stats import day_effect_paths, follow, tally_p
 from harness.stats.rank_bets import bet_paths
 
-WAYS: tuple[Direction, ...] = ("down", "up")
 Ints: TypeAlias = npt.NDArray[np.int64]
 
 
@@ -89,9 +86,7 @@ class Measure:
     def incident(self, stream: Stream) -> Floats:
         """Return the log of a stream's evidence in the incident tier after each run, shape (worlds, runs)."""
         right = self._right[stream.name]
-        down, up = (day_effect_paths(right, self._samples, day_settings(stream, way)).log_e for way in WAYS)
-        both: Floats = np.logaddexp(log(1 - INCIDENT_UPWARDS) + down, log(INCIDENT_UPWARDS) + up)
-        return both
+        return day_effect_paths(right, self._samples, day_settings(stream)).log_e
 
 
 def ranks(numbers: Floats, u: Floats) -> Floats:

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from math import exp, log
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -47,7 +47,7 @@ from harness.stats.packing import OtherVersionError
 from harness.stats.rank_bets import RankBets, bet
 
 _FORM = "harness.stream-state"
-FORM = f"{_FORM}/1"
+FORM = f"{_FORM}/2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +65,8 @@ class StreamState:
     """What was last read off, for a fact."""
     since_us: int = 0
     """Start of the first run of its baseline: later than 0 once an alarm began it again."""
-    days: tuple[DayEffectState, DayEffectState] | None = None
-    """The incident tier's states for a drop and a rise, of a stream that it watches."""
+    day: DayEffectState | None = None
+    """The incident tier's state of a stream of right answers that it watches: for a drop."""
     levels: NewLevelsState | None = None
     """The incident tier's state of an identity stream, once its reference is frozen."""
     day_log_e: tuple[float, float] | None = None
@@ -82,7 +82,7 @@ class StreamState:
             "reference": [{probe: dict(counts) for probe, counts in run.items()} for run in self.reference],
             "fact": dict(self.fact),
             "since_us": self.since_us,
-            "days": None if self.days is None else [_text(day_effect_to_bytes(each)) for each in self.days],
+            "day": None if self.day is None else _text(day_effect_to_bytes(self.day)),
             # JSON has no infinity: no first run since which answers moved this way.
             "day_log_e": None
             if self.day_log_e is None
@@ -151,7 +151,7 @@ def _decoded(body: Mapping[str, Any]) -> StreamState:
         tuple(body["reference"]),
         body["fact"],
         int(body["since_us"]),
-        _read_days(body["days"]),
+        None if body["day"] is None else day_effect_from_bytes(base64.b64decode(body["day"])),
         new_levels_from_bytes(base64.b64decode(body["levels"])) if "levels" in body else None,
         None if body["day_log_e"] is None else _read_logs(body["day_log_e"]),
     )
@@ -185,13 +185,13 @@ def follows_rule(stream: Stream, state: StreamState) -> bool:
     engine = state.engine
     if engine is None or not engine.runs:
         return True
-    days = None if state.days is None else (state.days[0].settings, state.days[1].settings)
+    day = None if state.day is None else state.day.settings
     fast = stream.day_sd > 0 and stream.signal is not Signal.IDENTITY
     return (
         engine.settings == SETTINGS
         and isinstance(engine, TallyState) == stream.tallied
-        and days == (_wanted(stream) if fast else None)
-        and (state.levels is None or (stream.day_sd > 0 and state.levels.settings == _wanted(stream)[0]))
+        and day == (day_settings(stream) if fast else None)
+        and (state.levels is None or (stream.day_sd > 0 and state.levels.settings == day_settings(stream)))
     )
 
 
@@ -218,7 +218,7 @@ def step(
     return _with_day(stream, replace(state, engine=made, bets=bets), score, n_probes), done
 
 
-def day_settings(stream: Stream, direction: Literal["down", "up"]) -> DayEffectSettings:
+def day_settings(stream: Stream) -> DayEffectSettings:
     """Return the incident tier's settings for a stream: one day in twenty may lose answers at random.
 
     How far apart ordinary days lie is learnt where answers are right or wrong. Who answers is judged with the
@@ -226,27 +226,19 @@ def day_settings(stream: Stream, direction: Literal["down", "up"]) -> DayEffectS
     """
     effects = day_prior(stream.day_sd)
     if stream.signal is Signal.IDENTITY:
-        return DayEffectSettings(effects=effects, spreads=NARROW, direction=direction)
-    return DayEffectSettings(effects=effects, direction=direction)
-
-
-def _wanted(stream: Stream) -> tuple[DayEffectSettings, DayEffectSettings]:
-    return day_settings(stream, "down"), day_settings(stream, "up")
+        return DayEffectSettings(effects=effects, spreads=NARROW)
+    return DayEffectSettings(effects=effects)
 
 
 def _with_day(stream: Stream, state: StreamState, score: Score, n_probes: int) -> StreamState:
     """Return the state with one more run taken into the incident tier."""
     if not stream.day_sd:
-        return replace(state, days=None, levels=None, day_log_e=None)
+        return replace(state, day=None, levels=None, day_log_e=None)
     if stream.signal is Signal.IDENTITY:
         return _with_levels(stream, state, score)
-    days = state.days
-    if days is None:
-        down_settings, up_settings = _wanted(stream)
-        days = start_day_effect(n_probes, down_settings), start_day_effect(n_probes, up_settings)
-    (down, drop), (up, rise) = (step_day_effect(each, score.successes, score.trials) for each in days)
-    log_e = (drop.log_e, rise.log_e) if drop.counted and rise.counted else None
-    return replace(state, days=(down, up), day_log_e=log_e)
+    day = state.day or start_day_effect(n_probes, day_settings(stream))
+    day, done = step_day_effect(day, score.successes, score.trials)
+    return replace(state, day=day, day_log_e=(done.log_e, -np.inf) if done.counted else None)
 
 
 def _with_levels(stream: Stream, state: StreamState, score: Score) -> StreamState:
@@ -256,7 +248,7 @@ def _with_levels(stream: Stream, state: StreamState, score: Score) -> StreamStat
     """
     if not score.trials:
         return state
-    levels = state.levels or start_new_levels(len(score.trials), day_settings(stream, "down"))
+    levels = state.levels or start_new_levels(len(score.trials), day_settings(stream))
     levels, done = step_new_levels(levels, score.successes, score.trials)
     return replace(state, levels=levels, day_log_e=(done.log_down, done.log_up) if done.counted else None)
 
@@ -265,10 +257,9 @@ def after_incident(state: StreamState) -> StreamState:
     """Return a stream whose incident tier starts from no evidence; what it knows of the probes is kept."""
     if state.levels is not None:
         return replace(state, levels=restart_new_levels(state.levels), day_log_e=None)
-    if state.days is None:
+    if state.day is None:
         return state
-    down, up = (restart_day_effect(each) for each in state.days)
-    return replace(state, days=(down, up), day_log_e=None)
+    return replace(state, day=restart_day_effect(state.day), day_log_e=None)
 
 
 def rebuilt(
@@ -284,7 +275,7 @@ def rebuilt(
         n_probes: probes of the stream.
     """
     begun = replace(
-        state, engine=fresh_engine(stream, n_probes), bets=None, days=None, levels=None, day_log_e=None,
+        state, engine=fresh_engine(stream, n_probes), bets=None, day=None, levels=None, day_log_e=None,
         since_us=since_us,
     )  # fmt: skip
     for score, u in past:
@@ -348,13 +339,6 @@ def _read_bets(body: Mapping[str, Any] | None) -> RankBets | None:
     return RankBets(
         body["first"], body["n_scores"], base64.b64decode(body["down"]), base64.b64decode(body["up"])
     )
-
-
-def _read_days(body: list[str] | None) -> tuple[DayEffectState, DayEffectState] | None:
-    if body is None:
-        return None
-    down, up = (day_effect_from_bytes(base64.b64decode(each)) for each in body)
-    return down, up
 
 
 def _read_logs(body: list[float | None]) -> tuple[float, float]:
