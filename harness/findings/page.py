@@ -53,15 +53,15 @@ $ harness findings --replay           # make every stream again from its stored 
 4. **The finding** names the stream that contributes most. Effect and date come from Haar-t
    ([statistics.md](statistics.md)).
    The stream then begins again from the estimated date.
-5. **Incidents.** Suites of up to {tallied} questions are watched by a second, fast tier with a budget of its own
-   (`incident_alpha`), which assumes that calls are independent given ordinary day-to-day differences
-   (`incident_day_sd`; one day in twenty may lose answers besides). It watches for drops of right answers, and of
-   near-tie prompts the share answered with the first token that was usual in the reference runs (those runs themselves are no
-   baseline). Its prompts may move either way; what is told of them is their distance from the reference. An
-   incident is provisional. It is *confirmed* when the persistent tier raises the same stream in the same direction.
-   Once at least {later} later runs are compatible with no difference and not with the incident's own, it is *over*
-   if several runs lay clearly apart from those before and since, and *withdrawn* if one run alone, or none clearly,
-   did, as on a bad day. All three are recorded beside it, never in it.
+5. **Incidents.** Suites of up to {tallied} questions are watched by a second, fast tier with a budget of its
+   own (`incident_alpha`), which assumes that calls are independent given ordinary day-to-day differences
+   (`incident_day_sd`; one day in twenty may lose answers besides). It watches for drops of right answers, and
+   of near-tie prompts the share answered with the first token that was usual in the reference runs (those runs
+   themselves are no baseline). Its prompts may move either way; what is told of them is their distance from the
+   reference. An incident is provisional. It is *confirmed* when the persistent tier raises the same stream in
+   the same direction. Once at least {later} later runs are compatible with no difference and not with the
+   incident's own, it is *over* if several runs lay clearly apart from those before and since, and *withdrawn*
+   if one run alone, or none clearly, did, as on a bad day. All three are recorded beside it, never in it.
 6. **Extra runs.** With a reserve (`[confirmation]`, off unless set) `harness watch` asks the suite whose evidence
    grows once more, two days after it crossed the watch level; every such run is paid for in the alarm level
    ([power.md](power.md#looking-again)).
