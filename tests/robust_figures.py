@@ -85,7 +85,7 @@ def _by_world(worlds: tuple[World, ...], years: int) -> list[str]:
     ]
 
 
-def null_years_otherwise(years: int = 100) -> list[str]:
+def null_years_otherwise(years: int = 40) -> list[str]:
     """The same for a rise, with several answers per probe, with few probes, and without bad days in the prior."""
     rows = ["| days | form | years | at 1% | at 2% |", "|---|---|--:|--:|--:|"]
     for world in (*(w for w in WORLDS if w.name in ("10% bad days", "day noise, logit sd .4")), WORSE):

@@ -98,6 +98,7 @@ Every claim is *consistent with* its reading. None says why.
 
 ## Limitations
 
+- How often whole years without a change raise a finding all the same: [validation/findings.md](validation/findings.md).
 - Runs must be exchangeable if nothing changes. Bad days, unequal days and any distribution are allowed; a slow
   trend or
   strong dependence between neighbouring days raises false alarms: at a correlation of .5 they reach about 1.5 times
