@@ -9,6 +9,7 @@ import pytest
 pytest.importorskip("starlette", reason="the rehearsal extra is not installed")
 
 from harness.claims import Tier
+from harness.cli import run
 from harness.rehearsal.reading import load_suites, load_world, shortened
 from harness.rehearsal.repeats import repeat
 from harness.rehearsal.world import World
@@ -57,3 +58,15 @@ def test_repeated_lives_give_rates(tmp_path: Path) -> None:
     assert done.rates[0].detected.estimate == 1.0
     assert done.null_years == pytest.approx(4 * 30 / 365)
     assert done.false[Tier.PERSISTENT].n == 0
+
+
+def test_lives_in_which_something_was_always_planted_count_no_false_findings(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A world that begins with its event still prints what was found, and that false findings cannot be counted."""
+    path = tmp_path / "always.toml"
+    path.write_text(WORLD.replace("day = 30", "day = 0").replace("days = 50", "days = 12"), encoding="utf-8")
+    assert run(["rehearse", str(path), "--repeat", "2", "--jobs", "1", "--no-http"]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "persistent: false findings cannot be counted" in shown
+    assert "biology locked" in shown

@@ -11,7 +11,7 @@ import typer
 from harness.cli.context import JsonOption, err, out, print_json
 from harness.cli.results import evidence_of, grid, percent
 from harness.cli.running import stoppable
-from harness.errors import EXIT_DONE, EXIT_ERROR, EvidenceError, UsageError
+from harness.errors import EXIT_DONE, EXIT_ERROR, UsageError
 from harness.store import Store
 
 if TYPE_CHECKING:
@@ -232,7 +232,8 @@ def _print_rates(done: Repeats) -> None:
         out.print(table)
     for tier, cried in done.false.items():
         if cried.estimate is None:
-            raise EvidenceError("no time without anything planted: false findings cannot be counted")
+            out.print(f"{tier.value}: false findings cannot be counted, something was planted all the time")
+            continue
         out.print(
             f"{tier.value}: {cried.n} false findings in {done.null_years:.1f} endpoint-years without anything planted: "
             f"{cried.estimate:.3f} a year [{cried.low:.3f}, {cried.high:.3f}]",
