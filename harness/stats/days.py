@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from math import ceil, log
 from typing import Any, Literal
 
@@ -130,11 +131,13 @@ class Nodes:
     """Of each spread before anything is known, shape (spreads,)."""
 
 
+@lru_cache(maxsize=64)
 def day_nodes(settings: DayEffectSettings) -> Nodes:
     """Return the quadrature points of the prior of what a day does.
 
     Effects on the logit lie on one even grid, a fifth or two thirds of an sd apart, which integrates what is as
     smooth as a normal density almost exactly (the trapezoidal rule); bad days, which are rare, on every other point.
+    They follow from the settings alone and are kept, since every step of every stream needs them.
     """
     times, masses = np.array(settings.spreads).T
     at, lost, weights = [], [], []
