@@ -174,10 +174,16 @@ def temper_delays(years: int = 200) -> list[str]:
     return rows
 
 
-def interval(hits: int, n: int) -> str:
+def exact_interval(hits: int, n: int) -> tuple[float, float]:
     """Return the exact 95% interval of a share (Clopper and Pearson)."""
-    low = 0.0 if hits == 0 else beta.ppf(0.025, hits, n - hits + 1)
-    high = 1.0 if hits == n else beta.ppf(0.975, hits + 1, n - hits)
+    low = 0.0 if hits == 0 else float(beta.ppf(0.025, hits, n - hits + 1))
+    high = 1.0 if hits == n else float(beta.ppf(0.975, hits + 1, n - hits))
+    return low, high
+
+
+def interval(hits: int, n: int) -> str:
+    """Return the exact 95% interval of a share, as words."""
+    low, high = exact_interval(hits, n)
     return f"{low:.1%} to {high:.1%}"
 
 

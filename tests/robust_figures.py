@@ -12,11 +12,10 @@ from time import perf_counter
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import beta
 
 from harness.stats import NARROW, PLAIN, DayEffectSettings, alarm_threshold, day_effect_paths
 from harness.stats.worlds import QUIET, WORLDS, Change, World, draw_years
-from tests.engine_figures import CHANGES, rng_for
+from tests.engine_figures import CHANGES, exact_interval, rng_for
 
 Floats = npt.NDArray[np.float64]
 ALPHAS = (0.01, 0.02)
@@ -54,8 +53,7 @@ def largest(
 def share(hits: npt.NDArray[np.bool_]) -> str:
     """Return a share with its exact 95% interval (Clopper and Pearson), as a cell."""
     k, n = int(hits.sum()), hits.size
-    low = beta.ppf(0.025, k, n - k + 1) if k else 0.0
-    high = beta.ppf(0.975, k + 1, n - k) if k < n else 1.0
+    low, high = exact_interval(k, n)
     return f"{k / n:.1%} ({low:.1%}–{high:.1%})"
 
 

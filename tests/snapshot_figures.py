@@ -14,7 +14,6 @@ from math import sqrt
 import numpy as np
 import numpy.typing as npt
 from scipy.special import expit, logit
-from scipy.stats import beta
 from scipy.stats import t as student
 
 from harness.claims import Kind
@@ -25,6 +24,7 @@ from harness.stats.clusters import clustered_difference
 from harness.stats.identity_test import identity_test
 from harness.stats.worlds import Border, draw_border_counts
 from harness.tables import Matched, SideCounts
+from tests.engine_figures import exact_interval
 
 Floats = npt.NDArray[np.float64]
 SEED = 20_261_122
@@ -35,8 +35,7 @@ CHANGES = (("none", 0.0, 0.0), ("-15% everywhere", 0.15, 0.0), ("-90% on a fifth
 
 def share(hits: int, n: int) -> str:
     """Return a share with its exact 95% interval (Clopper and Pearson), as a cell."""
-    low = beta.ppf(0.025, hits, n - hits + 1) if hits else 0.0
-    high = beta.ppf(0.975, hits + 1, n - hits) if hits < n else 1.0
+    low, high = exact_interval(hits, n)
     return f"{hits / n:.1%} ({low:.1%}–{high:.1%})"
 
 
